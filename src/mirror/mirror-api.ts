@@ -1,0 +1,37 @@
+import type { RepositoryId } from '../oci/reference.ts';
+import type {
+  BlobPull,
+  Demand,
+  ManifestPull,
+  ReferrersPull,
+  ServedBlob,
+  ServedBlobHead,
+  ServedManifest,
+  ServedReferrers,
+  ServedTags,
+  TagsPull,
+} from './pull.ts';
+
+/**
+ * What `http` and `admin` ask of the mirror. Every method throws `MirrorError`.
+ * `signal` fires when the client has left: what only that client wanted may then end.
+ */
+export interface Mirror {
+  getManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
+  headManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
+  getBlob(pull: BlobPull, demand: Demand, signal: AbortSignal): Promise<ServedBlob>;
+  headBlob(pull: BlobPull, signal: AbortSignal): Promise<ServedBlobHead>;
+  listTags(pull: TagsPull, signal: AbortSignal): Promise<ServedTags>;
+  listReferrers(pull: ReferrersPull, signal: AbortSignal): Promise<ServedReferrers>;
+  /** Repositories with public content in the cache, bytewise order. */
+  listCatalog(): readonly RepositoryId[];
+  /** Facts for health and tests: fills running, readers attached. */
+  stats(): MirrorStats;
+  /** Parks fills without readers, and waits for the rest to end. */
+  close(): Promise<void>;
+}
+
+export interface MirrorStats {
+  readonly fills: number;
+  readonly readers: number;
+}

@@ -1,0 +1,49 @@
+/**
+ * What happens, as the parts tell it; `createMetrics` turns it into prom-client series.
+ * Labels come only from closed sets: upstream names of the config, enumerations; never repository, tag or digest.
+ */
+export interface Meter {
+  /** A request on the mirror listener has been answered or broken off. */
+  request(facts: {
+    readonly endpoint: string;
+    readonly method: string;
+    readonly status: number;
+    readonly outcome: string | undefined;
+    readonly seconds: number;
+    readonly bytes: number;
+    readonly isComplete: boolean;
+  }): void;
+  /** A request to an upstream, its token service or its CDN has been answered (`status`) or has failed (`error`). */
+  upstreamRequest(facts: {
+    readonly upstream: string;
+    readonly kind: 'manifest' | 'blob' | 'token' | 'list';
+    readonly result: string;
+    readonly seconds: number;
+  }): void;
+  /** Bytes of bodies received from an upstream. */
+  upstreamBytes(upstream: string, bytes: number): void;
+  /** A fill has ended. */
+  fill(facts: {
+    readonly upstream: string;
+    readonly result: 'committed' | 'failed' | 'parked' | 'mismatch' | 'bypassed';
+    readonly seconds: number;
+    readonly bytes: number;
+  }): void;
+  digestMismatch(upstream: string): void;
+  /** A write to the store failed; pulls go on without it. */
+  storeError(operation: string): void;
+  evicted(objects: number, bytes: number): void;
+  /** Registers a gauge that is read at each scrape. */
+  gauge(name: string, help: string, read: () => number): void;
+}
+
+export const silentMeter: Meter = {
+  request() {},
+  upstreamRequest() {},
+  upstreamBytes() {},
+  fill() {},
+  digestMismatch() {},
+  storeError() {},
+  evicted() {},
+  gauge() {},
+};
