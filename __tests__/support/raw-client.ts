@@ -1,0 +1,155 @@
+// A client that tells exactly what came: complete or broken, which bytes, and when the first of them.
+import { createHash } from 'node:crypto';
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { createSignal } from './signal.ts';
+
+export interface PullOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The Range header's value. */
+  readonly range?: string;
+  /** Keeps the body, whatever its size. Up to 1 MiB is always kept. */
+  readonly keepBody?: boolean;
+  /** Reads no faster than this. */
+  readonly bytesPerSecond?: number;
+  /** Leaves the connection when so many bytes have come. */
+  readonly abortAfter?: number;
+  /** Headers are read, the body never is. */
+  readonly neverReads?: boolean;
+  /** Pulls that share an agent share its connections. Default: a connection of its own. */
+  readonly agent?: Agent;
+}
+
+/** What a pull came to. */
+export interface Pulled {
+  /** 0 when no answer came. */
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: number;
+  /** sha256 of the bytes that came, as a digest. */
+  readonly digest: string;
+  /** The message ended as its framing says: Content-Length satisfied, last chunk seen. */
+  readonly isComplete: boolean;
+  /** Kept up to 1 MiB or with `keepBody`, else empty. */
+  readonly body: Buffer;
+  /** Why it broke, when it did. */
+  readonly error: string | undefined;
+  /** Milliseconds from the request to the first byte of the body, and to the end. */
+  readonly firstByteMs: number | undefined;
+  readonly totalMs: number;
+}
+
+/** A pull under way. */
+export interface Pull {
+  /** Settles when the message has ended or broken; never rejects. */
+  readonly done: Promise<Pulled>;
+  /** Resolves with the status when the head has come; 0 when none came. */
+  readonly status: Promise<number>;
+  /** Bytes of the body so far. */
+  readonly received: number;
+  /** Resolves when so many bytes have come, or the pull has ended. */
+  untilReceived(bytes: number): Promise<void>;
+  /** Stops reading: the connection fills up. */
+  pause(): void;
+  resume(): void;
+  /** Leaves. */
+  abort(): void;
+}
+
+const alwaysKeptBytes = 1024 * 1024;
+
+/** Pulls `path` (sent undecoded, as it is) from `address`, and waits for the end. */
+export function pull(address: string, path: string, options: PullOptions = {}): Promise<Pulled> {
+  return startPull(address, path, options).done;
+}
+
+/** Starts a pull. The caller waits for `done` or calls `abort`. */
+export function startPull(address: string, path: string, options: PullOptions = {}): Pull {
+  const { hostname, port } = new URL(address);
+  const startMs = performance.now();
+  const result = Promise.withResolvers<Pulled>();
+  const head = Promise.withResolvers<number>();
+  const signal = createSignal();
+  const hash = createHash('sha256');
+  const kept: Buffer[] = [];
+  let received = 0;
+  let firstByteMs: number | undefined;
+  let isEnded = false;
+  let response: IncomingMessage | undefined;
+
+  const outgoing = request({
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port,
+    path,
+    method: options.method ?? 'GET',
+    headers: { ...options.headers, ...(options.range === undefined ? {} : { range: options.range }) },
+    agent: options.agent ?? false,
+  });
+  const finish = (error: string | undefined): void => {
+    if (isEnded) return;
+    isEnded = true;
+    head.resolve(response?.statusCode ?? 0);
+    result.resolve({
+      status: response?.statusCode ?? 0,
+      headers: (response?.headers ?? {}) as Readonly<Record<string, string>>,
+      bytes: received,
+      digest: `sha256:${hash.digest('hex')}`,
+      isComplete: error === undefined && response?.complete === true,
+      body: Buffer.concat(kept),
+      error,
+      firstByteMs,
+      totalMs: performance.now() - startMs,
+    });
+    signal.raise();
+  };
+  const onBytes = (bytes: Buffer): void => {
+    firstByteMs ??= performance.now() - startMs;
+    received += bytes.length;
+    hash.update(bytes);
+    if (options.keepBody === true || received <= alwaysKeptBytes) kept.push(bytes);
+    else kept.length = 0;
+    if (options.abortAfter !== undefined && received >= options.abortAfter) outgoing.destroy();
+    else if (options.bytesPerSecond !== undefined) slowDown(received, options.bytesPerSecond);
+    signal.raise();
+  };
+  /** Pauses until the bytes so far are due at that rate. */
+  const slowDown = (bytes: number, bytesPerSecond: number): void => {
+    const aheadMs = startMs + (bytes / bytesPerSecond) * 1000 - performance.now();
+    if (aheadMs < 1) return;
+    response?.pause();
+    setTimeout(() => response?.resume(), aheadMs);
+  };
+  outgoing.on('response', (incoming) => {
+    response = incoming;
+    head.resolve(incoming.statusCode ?? 0);
+    incoming.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+    incoming.on('end', () => finish(incoming.complete ? undefined : 'incomplete'));
+    incoming.on('close', () => finish(incoming.complete ? undefined : 'closed'));
+    if (options.neverReads !== true) incoming.on('data', onBytes);
+    signal.raise();
+  });
+  outgoing.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+  outgoing.on('close', () => finish('closed'));
+  outgoing.end();
+  return {
+    done: result.promise,
+    status: head.promise,
+    get received() {
+      return received;
+    },
+    untilReceived: (bytes) => signal.until(() => received >= bytes || isEnded),
+    pause: () => void response?.pause(),
+    resume: () => void response?.resume(),
+    abort: () => void outgoing.destroy(),
+  };
+}
+
+/** The JSON of a body, and an empty object for one that is none. */
+export function jsonOf(pulled: Pulled): Record<string, unknown> {
+  try {
+    return JSON.parse(pulled.body.toString()) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
