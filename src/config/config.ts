@@ -1,0 +1,113 @@
+import type { ListenAddress } from './units.ts';
+
+/**
+ * What the service runs by: complete, checked, frozen. Sizes in bytes, durations in milliseconds; file names
+ * are absolute. It holds no secret, only where secrets are (`Login.password`).
+ */
+export interface Config {
+  readonly listen: readonly ListenAddress[];
+  /** As configured; `resolvePublicUrl` gives what clients are told when it is not. */
+  readonly publicUrl: string | undefined;
+  /** This mirror's name in `Via`, for seeing loops; undefined: made up at start. */
+  readonly instance: string | undefined;
+  /** Whether `/v2/_catalog` answers. */
+  readonly catalog: boolean;
+  readonly admin: AdminConfig;
+  readonly cache: CacheConfig;
+  readonly fill: FillConfig;
+  readonly limits: LimitsConfig;
+  readonly log: { readonly level: LogLevel };
+  /** At least one; each has its freshness resolved. */
+  readonly upstreams: readonly UpstreamConfig[];
+}
+
+export interface AdminConfig {
+  readonly listen: readonly ListenAddress[];
+  /** Further values of `Host` that are let in, lower case, with or without port. */
+  readonly hosts: readonly string[];
+}
+
+export interface CacheConfig {
+  readonly path: string;
+  /** 0: unbounded. */
+  readonly maxSizeBytes: number;
+  readonly minFreeBytes: number;
+  readonly lockWaitMs: number;
+  /** What holds for upstreams that say nothing of their own. */
+  readonly freshness: FreshnessConfig;
+}
+
+export interface FreshnessConfig {
+  readonly tagTtlMs: number;
+  readonly staleWhileRevalidateMs: number;
+  /** Infinity for `forever`. */
+  readonly staleIfErrorMs: number;
+  readonly negativeTtlMs: number;
+  readonly listTtlMs: number;
+  readonly checkTimeoutMs: number;
+}
+
+export interface FillConfig {
+  readonly idleTimeoutMs: number;
+  readonly resumeForMs: number;
+  readonly maxConnections: number;
+  readonly maxUpstreamConnections: number;
+  readonly abandonedBytes: number;
+  readonly maxBlobSizeBytes: number;
+  readonly minRateBytesPerSecond: number;
+}
+
+export interface LimitsConfig {
+  readonly writeIdleMs: number;
+  readonly drainMs: number;
+  readonly drainDelayMs: number;
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface UpstreamConfig {
+  /** Lower case. */
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly virtualHosts: readonly string[];
+  /** True for exactly one upstream: the configured one, else docker.io, else the first. */
+  readonly isDefault: boolean;
+  /** In the order in which they are tried; at least one. */
+  readonly urls: readonly UpstreamUrlConfig[];
+  readonly sharesCredentials: boolean;
+  /** Put before every repository name; no slash at either end. */
+  readonly repositoryPrefix: string | undefined;
+  readonly tls: TlsConfig;
+  /** URL of an HTTP proxy; undefined: HTTPS_PROXY and NO_PROXY decide. */
+  readonly proxyUrl: string | undefined;
+  /** Addresses and ranges (`10.0.0.0/8`) that may be dialled although private: the global list and the upstream's own. */
+  readonly egressAllow: readonly string[];
+  readonly freshness: FreshnessConfig;
+}
+
+export interface UpstreamUrlConfig {
+  /** An origin: scheme, host and port, without a slash at the end. */
+  readonly url: string;
+  readonly login: Login | undefined;
+  /** Further hosts (`auth.example.com`, `auth.example.com:8443`) that may get the password. */
+  readonly authHosts: readonly string[];
+  /** Whether tags are believed from here: where the file says so, else from the last URL. */
+  readonly isTagSource: boolean;
+}
+
+export interface Login {
+  readonly username: string;
+  readonly password: SecretSource;
+}
+
+/** Where a secret is kept; read it when it is needed. */
+export type SecretSource =
+  { readonly type: 'file'; readonly path: string } | { readonly type: 'environment'; readonly variable: string };
+
+/** Absolute names of PEM files; certificate and key come together. */
+export interface TlsConfig {
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+}

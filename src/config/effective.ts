@@ -1,0 +1,93 @@
+import type { Config, FreshnessConfig, Login, UpstreamConfig } from './config.ts';
+import { formatDuration, formatListenAddress, formatSize, type ListenAddress } from './units.ts';
+import { formatYaml } from './yaml-text.ts';
+
+/**
+ * A configuration as YAML that loads to the same again, every default written out. Secrets are never in a
+ * Config; should a login ever get into a URL, it is masked.
+ */
+export function formatConfig(config: Config): string {
+  const { cache, fill, limits } = config;
+  return maskLogins(
+    formatYaml({
+      listen: formatListen(config.listen),
+      ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
+      ...(config.instance !== undefined && { instance: config.instance }),
+      catalog: config.catalog,
+      admin: { listen: formatListen(config.admin.listen), hosts: config.admin.hosts },
+      cache: {
+        path: cache.path,
+        maxSize: formatSize(cache.maxSizeBytes),
+        minFree: formatSize(cache.minFreeBytes),
+        ...formatFreshness(cache.freshness),
+        lockWait: formatDuration(cache.lockWaitMs),
+      },
+      fill: {
+        idleTimeout: formatDuration(fill.idleTimeoutMs),
+        resumeFor: formatDuration(fill.resumeForMs),
+        maxConnections: fill.maxConnections,
+        maxUpstreamConnections: fill.maxUpstreamConnections,
+        abandonedBytes: formatSize(fill.abandonedBytes),
+        maxBlobSize: formatSize(fill.maxBlobSizeBytes),
+        minRate: formatSize(fill.minRateBytesPerSecond),
+      },
+      limits: {
+        writeIdle: formatDuration(limits.writeIdleMs),
+        drain: formatDuration(limits.drainMs),
+        drainDelay: formatDuration(limits.drainDelayMs),
+      },
+      log: config.log,
+      upstreams: config.upstreams.map(formatUpstream),
+    }),
+  );
+}
+
+function formatUpstream(upstream: UpstreamConfig) {
+  const { tls, repositoryPrefix, proxyUrl } = upstream;
+  return {
+    name: upstream.name,
+    urls: upstream.urls.map(({ url, login, authHosts, isTagSource }) => ({
+      url,
+      ...formatLogin(login),
+      authHosts,
+      tags: isTagSource,
+    })),
+    aliases: upstream.aliases,
+    virtualHosts: upstream.virtualHosts,
+    default: upstream.isDefault,
+    shareCredentials: upstream.sharesCredentials,
+    ...(repositoryPrefix !== undefined && { repositoryPrefix }),
+    tls: Object.fromEntries(Object.entries(tls).filter(([, file]) => file !== undefined)),
+    ...(proxyUrl !== undefined && { proxy: proxyUrl }),
+    egress: { allow: upstream.egressAllow },
+    ...formatFreshness(upstream.freshness),
+  };
+}
+
+function formatLogin(login: Login | undefined) {
+  if (login === undefined) return {};
+  const { username, password } = login;
+  return password.type === 'file'
+    ? { username, passwordFile: password.path }
+    : { username, passwordEnv: password.variable };
+}
+
+function formatFreshness(freshness: FreshnessConfig) {
+  const { staleIfErrorMs } = freshness;
+  return {
+    tagTtl: formatDuration(freshness.tagTtlMs),
+    staleWhileRevalidate: formatDuration(freshness.staleWhileRevalidateMs),
+    staleIfError: staleIfErrorMs === Infinity ? 'forever' : formatDuration(staleIfErrorMs),
+    negativeTtl: formatDuration(freshness.negativeTtlMs),
+    listTtl: formatDuration(freshness.listTtlMs),
+    checkTimeout: formatDuration(freshness.checkTimeoutMs),
+  };
+}
+
+function formatListen(addresses: readonly ListenAddress[]): readonly string[] {
+  return addresses.map(formatListenAddress);
+}
+
+function maskLogins(text: string): string {
+  return text.replaceAll(/(:\/\/)[^\s/@"']+@/g, '$1***@');
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import {
+  durationExpectation,
+  isAddressRange,
+  isHostWithPort,
+  isRegistryHost,
+  listenExpectation,
+  parseDuration,
+  parseListenAddress,
+  parseSize,
+  sizeExpectation,
+  UnitError,
+} from './units.ts';
+
+/** The kinds of values a key can hold. Each field's messages say what was expected; see `findings.ts`. */
+
+interface Bounds {
+  /** Inclusive, written as in the file. */
+  readonly min?: string;
+  readonly max?: string;
+}
+
+/**
+ * A duration as text, in milliseconds. Timers take bounds: Node's overflow after 24 days, and a time limit
+ * of 0 would end everything at once.
+ */
+export function duration(bounds: Bounds & { readonly orForever?: boolean } = {}) {
+  const forever = bounds.orForever === true ? ', or forever' : '';
+  return quantity(`${durationExpectation}${forever}`, bounds, (text) =>
+    text === 'forever' && bounds.orForever === true ? Infinity : parseDuration(text),
+  );
+}
+
+/** A size as text, in bytes. */
+export function size(bounds: Bounds = {}) {
+  return quantity(sizeExpectation, bounds, parseSize);
+}
+
+function quantity(kind: string, { min, max }: Bounds, parse: (text: string) => number) {
+  const range = [min === undefined ? [] : `at least ${min}`, max === undefined ? [] : `at most ${max}`].flat();
+  const expected = [kind, ...range].join(', ');
+  return z.union([z.string(), z.number()], { error: expected }).transform((input, context) =>
+    check(context, input, expected, () => {
+      const value = parse(String(input));
+      const isInside = (min === undefined || value >= parse(min)) && (max === undefined || value <= parse(max));
+      if (!isInside) throw new UnitError(expected);
+      return value;
+    }),
+  );
+}
+
+/** One `host:port` or a list of them. */
+export function listenAddresses() {
+  const one = z
+    .string({ error: listenExpectation })
+    .transform((text, context) => check(context, text, listenExpectation, () => parseListenAddress(text)));
+  const many = z.array(one).min(1, { error: listenExpectation });
+  return z
+    .union([z.string(), z.array(z.unknown())], { error: `${listenExpectation}, or a list of these` })
+    .transform((input, context) => {
+      const parsed = many.safeParse(typeof input === 'string' ? [input] : input);
+      if (parsed.success) return parsed.data;
+      for (const issue of parsed.error.issues) {
+        const path = typeof input === 'string' ? [] : issue.path;
+        context.issues.push({ ...issue, code: 'custom', path, input });
+      }
+      return z.NEVER;
+    });
+}
+
+/** A whole number within inclusive bounds. */
+export function wholeNumber(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`;
+  return z.number({ error: expected }).refine((value) => Number.isInteger(value) && value >= min && value <= max, {
+    error: expected,
+    params: { isShown: true },
+  });
+}
+
+export function flag() {
+  return z.boolean({ error: 'true or false' });
+}
+
+export function oneOf<const T extends string>(words: readonly [T, ...T[]]) {
+  return z.enum(words, { error: `one of ${words.join(', ')}` });
+}
+
+/** Text that fulfils `isValid`. It is not repeated to the operator: it might be a secret in the wrong place. */
+export function text(expected: string, isValid: (text: string) => boolean = (value) => value.trim() !== '') {
+  return z.string({ error: expected }).refine(isValid, { error: expected });
+}
+
+function shownText(expected: string, isValid: (text: string) => boolean) {
+  return z.string({ error: expected }).refine(isValid, { error: expected, params: { isShown: true } });
+}
+
+export function fileName() {
+  return text('the name of a file');
+}
+
+export function registryHost() {
+  return shownText(
+    'a registry host in lower case: with a dot or a port, or localhost, as in docker.io or registry.lan:5000',
+    isRegistryHost,
+  );
+}
+
+export function host() {
+  return shownText('a host name or address, with or without port', isHostWithPort).transform((value) =>
+    value.toLowerCase(),
+  );
+}
+
+export function addressRange() {
+  return shownText('an IP address or a range of them, as in 10.1.2.3 or 10.0.0.0/8', isAddressRange);
+}
+
+/**
+ * `http(s)://HOST[:PORT]`; gives the origin, without a slash at the end. A login in it is refused with
+ * `loginHint`, which says where it belongs. A path has no meaning here: `/v2` is added to the origin.
+ */
+export function origin({ loginHint, pathHint = '' }: { readonly loginHint: string; readonly pathHint?: string }) {
+  const expected = 'a URL of the form http://HOST:PORT or https://HOST';
+  return z.string({ error: expected }).transform((input, context) =>
+    check(context, undefined, expected, () => {
+      const url = /^https?:\/\/[^\s\\]+$/i.test(input) ? URL.parse(input) : null;
+      if (url === null) throw new UnitError(expected);
+      if (url.username !== '' || url.password !== '') throw new UnitError(`a URL without a login in it${loginHint}`);
+      if (/[?#]/.test(input)) throw new UnitError('a URL without query and fragment');
+      if (url.pathname !== '/') throw new UnitError(`a URL without a path${pathHint}`);
+      return url.origin;
+    }),
+  );
+}
+
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.array(item, { error: 'a list' });
+}
+
+export function keysOf<T extends z.core.$ZodLooseShape>(shape: T) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'invalid_type' ? 'a map of keys and values' : undefined),
+  });
+}
+
+/** Turns a UnitError into an issue. `shown` is repeated to the operator; leave it out where secrets may stand. */
+function check<T>(context: z.RefinementCtx, shown: unknown, expected: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    const message = error instanceof UnitError ? error.expected : expected;
+    context.issues.push({ code: 'custom', message, input: shown, params: { isShown: shown !== undefined } });
+    return z.NEVER;
+  }
+}

@@ -1,0 +1,37 @@
+/** One thing that is wrong with the configuration, in words that hold no secret. */
+export interface Problem {
+  /** The key (`upstreams[0].url`), the environment variable, or the place in the file (`FILE:3:5`). */
+  readonly path: string;
+  readonly expected: string;
+  readonly found?: string;
+}
+
+/** A problem whose place is still a list of keys and indexes. */
+export interface Finding {
+  readonly path: readonly (string | number)[];
+  readonly expected: string;
+  readonly found?: string | undefined;
+}
+
+/** Everything that is wrong with the configuration, at once. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** One line: `path: expected …, found …`. */
+export function formatProblem(problem: Problem): string {
+  const found = problem.found === undefined ? '' : `, found ${problem.found}`;
+  return `${problem.path}: expected ${problem.expected}${found}`;
+}
+
+/** `['upstreams', 0, 'url']` → `upstreams[0].url`. */
+export function formatPath(path: readonly (string | number)[]): string {
+  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
+  return text.replace(/^\./, '');
+}

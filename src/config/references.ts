@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Finding } from './problem.ts';
+import { asList, asMap, asText, type Path } from './tree.ts';
+
+/** Where secrets and certificates are looked for. */
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Relative file names count from here. */
+  readonly directory: string;
+}
+
+/**
+ * Whether everything the configuration points at is there: files readable and not empty, variables set.
+ * Told at start, rather than at the first pull that needs it. What a wrong reference says is not repeated:
+ * it may be the secret itself.
+ */
+export function checkReferences(tree: unknown, surroundings: Surroundings): readonly Finding[] {
+  return asList(asMap(tree)['upstreams']).flatMap((item, index) => {
+    const path = ['upstreams', index];
+    const upstream = asMap(item);
+    return [
+      ...checkSecret(upstream, path, surroundings),
+      ...asList(upstream['urls']).flatMap((url, at) => checkSecret(asMap(url), [...path, 'urls', at], surroundings)),
+      ...['caFile', 'certFile', 'keyFile'].flatMap((key) =>
+        checkFile(asMap(upstream['tls'])[key], [...path, 'tls', key], surroundings),
+      ),
+    ];
+  });
+}
+
+type Keys = Readonly<Record<string, unknown>>;
+
+function checkSecret(place: Keys, path: Path, surroundings: Surroundings): readonly Finding[] {
+  const variable = asText(place['passwordEnv']);
+  const isMissing = variable !== undefined && (surroundings.environment[variable] ?? '') === '';
+  return [
+    ...checkFile(place['passwordFile'], [...path, 'passwordFile'], surroundings),
+    ...(isMissing
+      ? [{ path: [...path, 'passwordEnv'], expected: 'the name of an environment variable that is set' }]
+      : []),
+  ];
+}
+
+function checkFile(name: unknown, path: Path, { directory }: Surroundings): readonly Finding[] {
+  const file = asText(name);
+  if (file === undefined) return [];
+  const expected = 'a readable file that is not empty';
+  try {
+    return readFileSync(resolve(directory, file)).some((byte) => byte > 0x20)
+      ? []
+      : [{ path, expected, found: 'an empty one' }];
+  } catch (error) {
+    return [{ path, expected, found: describeFileError(error) }];
+  }
+}
+
+/** What the system said of a file, without its name. */
+export function describeFileError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'no such file',
+    ENOTDIR: 'no such file',
+    EACCES: 'no permission to read it',
+    EPERM: 'no permission to read it',
+    EISDIR: 'a directory',
+  };
+  return words[code] ?? 'a file that cannot be read';
+}

@@ -1,0 +1,127 @@
+import { resolve } from 'node:path';
+import type { Config, FreshnessConfig, Login, UpstreamConfig, UpstreamUrlConfig } from './config.ts';
+import { dockerHub } from './docker-hub.ts';
+import type { Settings, UpstreamSettings } from './schema.ts';
+
+/**
+ * Checked settings → what the service runs by, frozen all through: file names absolute, defaults that depend
+ * on other keys filled in. Relative file names count from `directory`.
+ */
+export function resolveConfig(settings: Settings, directory: string): Config {
+  const { cache, fill, limits } = settings;
+  const freshness = resolveFreshness(cache);
+  const defaultName = findDefault(settings.upstreams);
+  return freeze({
+    listen: settings.listen,
+    publicUrl: settings.publicUrl,
+    instance: settings.instance,
+    catalog: settings.catalog,
+    admin: settings.admin,
+    cache: {
+      path: resolve(directory, cache.path),
+      maxSizeBytes: cache.maxSize,
+      minFreeBytes: cache.minFree,
+      lockWaitMs: cache.lockWait,
+      freshness,
+    },
+    fill: {
+      idleTimeoutMs: fill.idleTimeout,
+      resumeForMs: fill.resumeFor,
+      maxConnections: fill.maxConnections,
+      maxUpstreamConnections: fill.maxUpstreamConnections,
+      abandonedBytes: fill.abandonedBytes,
+      maxBlobSizeBytes: fill.maxBlobSize,
+      minRateBytesPerSecond: fill.minRate,
+    },
+    limits: { writeIdleMs: limits.writeIdle, drainMs: limits.drain, drainDelayMs: limits.drainDelay },
+    log: settings.log,
+    upstreams: settings.upstreams.map((upstream) => ({
+      ...resolveUpstream(upstream, directory),
+      isDefault: upstream.name === defaultName,
+      egressAllow: [...new Set([...settings.egress.allow, ...upstream.egress.allow])],
+      freshness: { ...freshness, ...resolveOverrides(upstream) },
+    })),
+  });
+}
+
+/** The marked one, else Docker Hub, else the first (design section 8). */
+function findDefault(upstreams: readonly UpstreamSettings[]): string | undefined {
+  const chosen =
+    upstreams.find((upstream) => upstream.default) ??
+    upstreams.find((upstream) => upstream.name === dockerHub.name) ??
+    upstreams[0];
+  return chosen?.name;
+}
+
+function resolveUpstream(
+  upstream: UpstreamSettings,
+  directory: string,
+): Omit<UpstreamConfig, 'isDefault' | 'egressAllow' | 'freshness'> {
+  const file = (name: string | undefined) => (name === undefined ? undefined : resolve(directory, name));
+  const { caFile, certFile, keyFile } = upstream.tls;
+  return {
+    name: upstream.name,
+    aliases: upstream.aliases ?? (upstream.name === dockerHub.name ? dockerHub.aliases : []),
+    virtualHosts: upstream.virtualHosts,
+    urls: resolveUrls(upstream, directory),
+    sharesCredentials: upstream.shareCredentials,
+    repositoryPrefix: upstream.repositoryPrefix,
+    tls: { caFile: file(caFile), certFile: file(certFile), keyFile: file(keyFile) },
+    proxyUrl: upstream.proxy,
+  };
+}
+
+function resolveUrls(upstream: UpstreamSettings, directory: string): readonly UpstreamUrlConfig[] {
+  const fallback = upstream.name === dockerHub.name ? dockerHub.url : `https://${upstream.name}`;
+  const urls = upstream.urls ?? [{ ...upstream, url: upstream.url ?? fallback, tags: undefined }];
+  const saysSo = urls.some((entry) => entry.tags === true);
+  return urls.map((entry, index) => ({
+    url: entry.url,
+    login: resolveLogin(entry, directory),
+    authHosts: entry.authHosts ?? [],
+    isTagSource: saysSo ? entry.tags === true : index === urls.length - 1,
+  }));
+}
+
+function resolveLogin(
+  entry: Pick<UpstreamSettings, 'username' | 'passwordFile' | 'passwordEnv'>,
+  directory: string,
+): Login | undefined {
+  const { username, passwordFile, passwordEnv } = entry;
+  if (username === undefined) return undefined;
+  if (passwordFile !== undefined) {
+    return { username, password: { type: 'file', path: resolve(directory, passwordFile) } };
+  }
+  return passwordEnv === undefined ? undefined : { username, password: { type: 'environment', variable: passwordEnv } };
+}
+
+type FreshnessSettings = Settings['cache'];
+
+function resolveFreshness(settings: FreshnessSettings): FreshnessConfig {
+  return {
+    tagTtlMs: settings.tagTtl,
+    staleWhileRevalidateMs: settings.staleWhileRevalidate,
+    staleIfErrorMs: settings.staleIfError,
+    negativeTtlMs: settings.negativeTtl,
+    listTtlMs: settings.listTtl,
+    checkTimeoutMs: settings.checkTimeout,
+  };
+}
+
+function resolveOverrides(upstream: UpstreamSettings): Partial<FreshnessConfig> {
+  const { tagTtl, staleWhileRevalidate, staleIfError, negativeTtl, listTtl, checkTimeout } = upstream;
+  return {
+    ...(tagTtl !== undefined && { tagTtlMs: tagTtl }),
+    ...(staleWhileRevalidate !== undefined && { staleWhileRevalidateMs: staleWhileRevalidate }),
+    ...(staleIfError !== undefined && { staleIfErrorMs: staleIfError }),
+    ...(negativeTtl !== undefined && { negativeTtlMs: negativeTtl }),
+    ...(listTtl !== undefined && { listTtlMs: listTtl }),
+    ...(checkTimeout !== undefined && { checkTimeoutMs: checkTimeout }),
+  };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}

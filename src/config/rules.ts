@@ -1,0 +1,119 @@
+import { dockerHub } from './docker-hub.ts';
+import type { Finding } from './problem.ts';
+import { asList, asMap, asText, type Path } from './tree.ts';
+
+/**
+ * Rules between keys. They look at the unchecked tree, so that they are told together with whatever else
+ * is wrong; what does not have its proper shape is the schema's to report and passes here.
+ */
+export function checkRules(tree: unknown): readonly Finding[] {
+  const upstreams = asList(asMap(tree)['upstreams']).map(asMap);
+  return [
+    ...checkListeners(asMap(tree)),
+    ...checkHosts(upstreams),
+    ...checkDefaults(upstreams),
+    ...upstreams.flatMap((upstream, index) => checkUpstream(upstream, ['upstreams', index])),
+  ];
+}
+
+type Keys = Readonly<Record<string, unknown>>;
+
+/** No two listeners on one address. */
+function checkListeners(tree: Keys): readonly Finding[] {
+  const places = [
+    { path: ['listen'], value: tree['listen'] },
+    { path: ['admin', 'listen'], value: asMap(tree['admin'])['listen'] },
+  ].flatMap(({ path, value }) =>
+    Array.isArray(value)
+      ? value.map((item: unknown, index): Entry => ({ path: [...path, index], text: asText(item) }))
+      : [{ path, text: asText(value) }],
+  );
+  const fixed = places.filter(({ text }) => text !== undefined && !text.endsWith(':0'));
+  return findRepeated(fixed, 'an address of its own');
+}
+
+/** Every name by which clients choose belongs to one upstream (design section 8). */
+function checkHosts(upstreams: readonly Keys[]): readonly Finding[] {
+  const entries = upstreams.flatMap((upstream, index): readonly Entry[] => {
+    const path = ['upstreams', index];
+    const builtIn = upstream['name'] === dockerHub.name ? dockerHub.aliases : [];
+    return [
+      { path: [...path, 'name'], text: asText(upstream['name']) },
+      ...asList(upstream['aliases'] ?? builtIn).map((item, at) => ({
+        path: [...path, 'aliases', at],
+        text: asText(item),
+      })),
+      ...asList(upstream['virtualHosts']).map((item, at) => ({
+        path: [...path, 'virtualHosts', at],
+        text: asText(item),
+      })),
+    ];
+  });
+  return findRepeated(entries, 'a host that no other name, alias or virtual host has');
+}
+
+interface Entry {
+  readonly path: Path;
+  readonly text: string | undefined;
+}
+
+function findRepeated(entries: readonly Entry[], expected: string): readonly Finding[] {
+  const seen = new Set<string>();
+  return entries.flatMap(({ path, text }) => {
+    if (text === undefined) return [];
+    const isRepeated = seen.has(text);
+    seen.add(text);
+    return isRepeated ? [{ path, expected, found: `${text} again` }] : [];
+  });
+}
+
+function checkDefaults(upstreams: readonly Keys[]): readonly Finding[] {
+  const marked = upstreams.flatMap((upstream, index) => (upstream['default'] === true ? [index] : []));
+  return marked.slice(1).map((index) => ({
+    path: ['upstreams', index, 'default'],
+    expected: 'one default upstream',
+    found: 'a second one',
+  }));
+}
+
+function checkUpstream(upstream: Keys, path: Path): readonly Finding[] {
+  const urls = asList(upstream['urls']).map(asMap);
+  const places = [upstream, ...urls];
+  const findings: Finding[] = [];
+  if (upstream['urls'] === undefined) {
+    findings.push(...checkLogin(upstream, path));
+  } else {
+    if (upstream['url'] !== undefined) findings.push({ path: [...path, 'url'], expected: 'either url or urls' });
+    for (const key of ['username', 'passwordFile', 'passwordEnv', 'authHosts']) {
+      if (upstream[key] === undefined) continue;
+      findings.push({ path: [...path, key], expected: 'the key within the entry of urls for which it holds' });
+    }
+  }
+  findings.push(...urls.flatMap((entry, index) => checkLogin(entry, [...path, 'urls', index])));
+  if (upstream['shareCredentials'] === true && !places.some((place) => place['username'] !== undefined)) {
+    findings.push({ path: [...path, 'shareCredentials'], expected: 'username beside it, or false' });
+  }
+  return [...findings, ...checkClientCertificate(asMap(upstream['tls']), [...path, 'tls'])];
+}
+
+function checkLogin(place: Keys, path: Path): readonly Finding[] {
+  const sources = ['passwordFile', 'passwordEnv'].filter((key) => place[key] !== undefined);
+  if (sources.length === 2) {
+    return [{ path: [...path, 'passwordEnv'], expected: 'either passwordFile or passwordEnv' }];
+  }
+  const [source] = sources;
+  if (place['username'] !== undefined && source === undefined) {
+    return [{ path: [...path, 'username'], expected: 'passwordFile or passwordEnv beside it' }];
+  }
+  if (place['username'] === undefined && source !== undefined) {
+    return [{ path: [...path, source], expected: 'username beside it' }];
+  }
+  return [];
+}
+
+function checkClientCertificate(tls: Keys, path: Path): readonly Finding[] {
+  const given = ['certFile', 'keyFile'].filter((key) => tls[key] !== undefined);
+  if (given.length !== 1) return [];
+  const [key = ''] = given;
+  return [{ path: [...path, key], expected: `${key === 'certFile' ? 'keyFile' : 'certFile'} beside it` }];
+}

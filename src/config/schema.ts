@@ -1,0 +1,126 @@
+// Configuration: text and environment in, one frozen value out. Knows nothing of what it configures.
+import type { z } from 'zod';
+import { isRepository } from '../oci/reference.ts';
+import { logLevels } from './config.ts';
+import {
+  addressRange,
+  duration,
+  fileName,
+  flag,
+  host,
+  keysOf,
+  listenAddresses,
+  listOf,
+  oneOf,
+  origin,
+  registryHost,
+  size,
+  text,
+  wholeNumber,
+} from './fields.ts';
+
+/** Longer than this, Node's timers would overflow; nobody means it either. */
+const longestWait = '1d';
+
+/** What both `cache` and an upstream may say. */
+const freshness = {
+  tagTtl: duration(),
+  staleWhileRevalidate: duration(),
+  staleIfError: duration({ orForever: true }),
+  negativeTtl: duration(),
+  listTtl: duration(),
+  checkTimeout: duration({ min: '1ms', max: longestWait }),
+};
+
+const url = () =>
+  origin({
+    loginHint: ': use username with passwordFile or passwordEnv',
+    pathHint: ': a project or path within the registry is set by repositoryPrefix',
+  });
+
+const login = {
+  username: text('a user name without colon', (value) => /^[^:\p{Cc}]+$/u.test(value)).optional(),
+  passwordFile: fileName().optional(),
+  passwordEnv: text('the name of an environment variable, as in HUB_TOKEN', (value) =>
+    /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
+  ).optional(),
+  authHosts: listOf(host()).optional(),
+};
+
+const egress = keysOf({ allow: listOf(addressRange()).prefault([]) }).prefault({});
+
+const upstream = keysOf({
+  name: registryHost(),
+  url: url().optional(),
+  urls: listOf(keysOf({ url: url(), ...login, tags: flag().optional() }))
+    .min(1, { error: 'at least one URL' })
+    .optional(),
+  aliases: listOf(registryHost()).optional(),
+  virtualHosts: listOf(registryHost()).prefault([]),
+  default: flag().default(false),
+  ...login,
+  shareCredentials: flag().default(false),
+  repositoryPrefix: text('a repository path, as in proxy/hub', isRepository).optional(),
+  tls: keysOf({
+    caFile: fileName().optional(),
+    certFile: fileName().optional(),
+    keyFile: fileName().optional(),
+  }).prefault({}),
+  proxy: origin({ loginHint: ': logins at proxies are not supported here' }).optional(),
+  egress,
+  tagTtl: freshness.tagTtl.optional(),
+  staleWhileRevalidate: freshness.staleWhileRevalidate.optional(),
+  staleIfError: freshness.staleIfError.optional(),
+  negativeTtl: freshness.negativeTtl.optional(),
+  listTtl: freshness.listTtl.optional(),
+  checkTimeout: freshness.checkTimeout.optional(),
+});
+
+/** The shape of the configuration file: every key, its kind and its default. `docs/configuration.md` is tested against it. */
+export const fileSchema = keysOf({
+  listen: listenAddresses().prefault('127.0.0.1:5000'),
+  publicUrl: origin({ loginHint: '' }).optional(),
+  instance: text('a name of letters, digits, dots and hyphens', (value) =>
+    /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/.test(value),
+  ).optional(),
+  catalog: flag().default(false),
+  admin: keysOf({
+    listen: listenAddresses().prefault('127.0.0.1:5080'),
+    hosts: listOf(host()).prefault([]),
+  }).prefault({}),
+  cache: keysOf({
+    path: fileName().default('./data'),
+    maxSize: size().prefault('50GiB'),
+    minFree: size().prefault('1GiB'),
+    tagTtl: freshness.tagTtl.prefault('5m'),
+    staleWhileRevalidate: freshness.staleWhileRevalidate.prefault('0s'),
+    staleIfError: freshness.staleIfError.prefault('30d'),
+    negativeTtl: freshness.negativeTtl.prefault('10s'),
+    listTtl: freshness.listTtl.prefault('1m'),
+    checkTimeout: freshness.checkTimeout.prefault('2s'),
+    lockWait: duration({ max: longestWait }).prefault('0s'),
+  }).prefault({}),
+  fill: keysOf({
+    idleTimeout: duration({ min: '100ms', max: longestWait }).prefault('15s'),
+    resumeFor: duration({ max: longestWait }).prefault('60s'),
+    maxConnections: wholeNumber(1, 64).default(4),
+    maxUpstreamConnections: wholeNumber(1, 1024).default(32),
+    abandonedBytes: size().prefault('10GiB'),
+    maxBlobSize: size({ min: '1MB' }).prefault('100GiB'),
+    minRate: size().prefault('10kB'),
+  }).prefault({}),
+  limits: keysOf({
+    writeIdle: duration({ min: '100ms', max: longestWait }).prefault('120s'),
+    drain: duration({ max: longestWait }).prefault('60s'),
+    drainDelay: duration({ max: longestWait }).prefault('0s'),
+  }).prefault({}),
+  log: keysOf({ level: oneOf(logLevels).default('info') }).prefault({}),
+  egress,
+  upstreams: listOf(upstream)
+    .min(1, { error: 'at least one upstream' })
+    .prefault([{ name: 'docker.io' }]),
+});
+
+/** A file that fits the schema, units read, before the parts are put together. */
+export type Settings = z.output<typeof fileSchema>;
+export type UpstreamSettings = Settings['upstreams'][number];
