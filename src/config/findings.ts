@@ -38,8 +38,9 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string | undefined {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return value === null ? 'nothing' : 'a map';
   const isShown = issue.code === 'invalid_value' || (issue.code === 'custom' && issue.params?.['isShown'] === true);
-  // A login in front of a host, whatever key it got into.
-  if (!isShown || String(value).includes('@')) return typeof value === 'string' ? undefined : `a ${typeof value}`;
+  // A login in front of a host, whatever key it got into, is not repeated.
+  if (typeof value === 'string' && (!isShown || value.includes('@'))) return undefined;
+  if (!isShown) return `a ${typeof value}`;
   const text = JSON.stringify(value);
   return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}…` : text;
 }
