@@ -23,10 +23,11 @@ export function parseDigest(text: string): Digest {
   });
 }
 
-/** The digest of these hash bytes in hex; the caller vouches for the length. */
+/** The digest of these hash bytes in lower-case hex. @throws TypeError when they are not of this algorithm */
 export function createDigest(algorithm: DigestAlgorithm, hex: string): Digest {
-  if (hex.length !== hexLength[algorithm]) throw new TypeError(`a ${algorithm} has ${hexLength[algorithm]} hex digits`);
-  return `${algorithm}:${hex}` as Digest;
+  const digest = `${algorithm}:${hex}`;
+  if (!isDigest(digest)) throw new TypeError(`a ${algorithm} has ${hexLength[algorithm]} lower-case hex digits`);
+  return digest;
 }
 
 export function digestAlgorithm(digest: Digest): DigestAlgorithm {
@@ -39,7 +40,10 @@ export function digestHex(digest: Digest): string {
 
 /** The digests of zero bytes, in both algorithms: the only content whose size may be 0. */
 export const emptyDigests: readonly Digest[] = [
-  'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' as Digest,
-  ('sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce' +
-    '47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e') as Digest,
+  createDigest('sha256', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'),
+  createDigest(
+    'sha512',
+    'cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce' +
+      '47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',
+  ),
 ];

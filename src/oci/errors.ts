@@ -7,6 +7,7 @@ export type MirrorErrorKind =
   | 'digest-invalid'
   | 'tag-invalid'
   | 'page-invalid'
+  | 'endpoint-unknown'
   | 'method-unsupported'
   | 'upstream-unknown'
   | 'manifest-unknown'

@@ -2,6 +2,7 @@
 import { isDigest } from './digest.ts';
 import type { Descriptor } from './descriptor.ts';
 import { MirrorError } from './errors.ts';
+import { isRecord } from './json.ts';
 import { essenceOf, isIndexType, isManifestType } from './media-type.ts';
 
 /** Clients cap manifests at about 4 MiB (containerd, containers/image); so do we. */
@@ -40,10 +41,8 @@ function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   } catch (error) {
     throw mismatch('the manifest is not valid JSON', error);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw mismatch('the manifest is not a JSON object');
-  }
-  return value as Readonly<Record<string, unknown>>;
+  if (!isRecord(value)) throw mismatch('the manifest is not a JSON object');
+  return value;
 }
 
 function readImage(body: Readonly<Record<string, unknown>>): readonly Descriptor[] {
@@ -54,8 +53,8 @@ function readImage(body: Readonly<Record<string, unknown>>): readonly Descriptor
 function readDescriptors(list: unknown): readonly Descriptor[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: unknown): Descriptor[] => {
-    if (typeof entry !== 'object' || entry === null) return [];
-    const { digest, mediaType, size } = entry as Readonly<Record<string, unknown>>;
+    if (!isRecord(entry)) return [];
+    const { digest, mediaType, size } = entry;
     if (typeof digest !== 'string' || !isDigest(digest)) return [];
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return [];
     return [{ digest, mediaType: typeof mediaType === 'string' ? mediaType : '', sizeBytes: size }];

@@ -1,0 +1,59 @@
+// The operator's side, on a listener of its own: metrics and health. May not know what the mirror serves or from where.
+import type { RequestListener } from 'node:http';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { Metrics } from '../telemetry/create-metrics.ts';
+import type { Health } from '../telemetry/health.ts';
+import { createHostCheck } from './host-check.ts';
+
+export interface AdminAppOptions {
+  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+  readonly health: Health;
+  /** Whether clients should be sent here: false while starting and while draining. Depends on no upstream. */
+  isReady(): boolean;
+  /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port. */
+  readonly hosts: readonly string[];
+}
+
+/** The handler of the admin listener. It owns nothing. */
+export function createAdminApp(options: AdminAppOptions): RequestListener {
+  const isOwnHost = createHostCheck(options.hosts);
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.set('query parser', false);
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Cache-Control', 'no-store');
+    if (isOwnHost(request.headers.host, request.socket.localAddress)) next();
+    else send(response, 403, { error: 'this Host is not one of admin.hosts' });
+  });
+  app.get('/livez', (_request, response) => send(response, 200, { status: 'alive' }));
+  app.get('/readyz', (_request, response) => {
+    const isReady = options.isReady();
+    const { degraded } = options.health;
+    send(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'unready', degraded });
+  });
+  app.get('/metrics', async (_request, response) => {
+    const text = await options.metrics.render();
+    response.setHeader('Content-Type', options.metrics.contentType);
+    response.end(text);
+  });
+  app.use((_request: Request, response: Response) => send(response, 404, { error: 'there is nothing here' }));
+  app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    if (response.headersSent) response.destroy();
+    else send(response, 500, { error: 'internal error' });
+  });
+  return (request, response) => {
+    app(request, response);
+  };
+}
+
+function send(response: Response, status: number, body: object): void {
+  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json');
+  response.setHeader('Content-Length', bytes.length);
+  response.end(bytes);
+}

@@ -1,0 +1,158 @@
+// The pull side of the distribution API, as clients see it: requests in, pulls to the mirror, answers out.
+// May not know whether bytes come from the disk or from the network, nor where upstreams are.
+import type { RequestListener, ServerResponse } from 'node:http';
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import type { Mirror } from '../mirror/mirror-api.ts';
+import { isMirrorError, MirrorError } from '../oci/errors.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import { createAddressIndex, type AddressBook, type AddressIndex } from './address-book.ts';
+import { answerBlob } from './blobs.ts';
+import { setCommonHeaders, writeError } from './error-response.ts';
+import { openExchange, type Exchange } from './exchange.ts';
+import { headerNames } from './headers.ts';
+import { answerCatalog, answerReferrers, answerTags } from './listings.ts';
+import { answerManifest } from './manifests.ts';
+import { reportRequest } from './request-log.ts';
+import { parseRoute, type Route } from './route.ts';
+
+export interface MirrorAppOptions {
+  readonly mirror: Mirror;
+  readonly addresses: AddressBook;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits: MirrorAppLimits;
+  /** Whether `/v2/_catalog` answers. */
+  readonly isCatalogEnabled: boolean;
+  /** This mirror's name in `Via`; a request that carries it has gone round in a circle. */
+  readonly instanceId: string;
+}
+
+export interface MirrorAppLimits {
+  /** A client that takes nothing for this long is dropped; default 120 s. */
+  readonly writeIdleMs?: number;
+  /** How long headers may wait for the first bytes of the body; default 1 s. */
+  readonly headerDelayMs?: number;
+}
+
+/** What express carries from one step to the next. */
+interface Locals extends Record<string, unknown> {
+  exchange: Exchange;
+}
+type AppResponse = Response<unknown, Locals>;
+
+/** The handler of the mirror listener. It owns nothing: the mirror is closed by whoever made it. */
+export function createMirrorApp(options: MirrorAppOptions): RequestListener {
+  const addresses = createAddressIndex(options.addresses);
+  const app = express();
+  app.disable('x-powered-by');
+  // Express would add weak ETags and answer conditions by them.
+  app.disable('etag');
+  app.set('query parser', false);
+  app.use((request: Request, response: AppResponse, next: NextFunction) => {
+    begin(request, response, options);
+    next();
+  });
+  app.use((request: Request, _response: AppResponse, next: NextFunction) => {
+    refuseLoop(request, options.instanceId);
+    next();
+  });
+  app.use(async (_request: Request, response: AppResponse) => {
+    await answer(response.locals.exchange, addresses, options);
+  });
+  app.use((error: unknown, _request: Request, response: AppResponse, _next: NextFunction) => {
+    fail(response.locals.exchange, error, options.log);
+  });
+  const handle: RequestHandler = app;
+  // Express has no answer of its own to give: should it not even begin (a target it cannot parse), this one is given.
+  return (request, response) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- express adds what is missing, first thing
+    handle(request as Request, response as Response, (error?: unknown) => writeError(response, error ?? unparsable()));
+  };
+}
+
+function begin(request: Request, response: AppResponse, options: MirrorAppOptions): void {
+  // Neither a byte more nor a byte less than Content-Length says may go out under a digest.
+  response.strictContentLength = true;
+  setCommonHeaders(response);
+  const { writeIdleMs = 120_000, headerDelayMs = 1_000 } = options.limits;
+  const exchange = openExchange(response, request.originalUrl, { clock: options.clock, writeIdleMs, headerDelayMs });
+  response.locals.exchange = exchange;
+  response.once('close', () => reportRequest(exchange, options));
+  // A body is never read, so the connection cannot be used again; nor does it ever become another protocol.
+  if (hasBody(request) || request.headers.upgrade !== undefined || !isRead(request)) closeAfter(response);
+}
+
+function hasBody({ headers }: Request): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+}
+
+function isRead({ method }: Request): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function closeAfter(response: ServerResponse): void {
+  response.setHeader(headerNames.connection, 'close');
+}
+
+function unparsable(): MirrorError {
+  return new MirrorError({ kind: 'name-invalid', message: 'the request target is not a path' });
+}
+
+/** @throws MirrorError `loop` when this mirror is among those that the request has come through. */
+function refuseLoop(request: Request, instanceId: string): void {
+  const hops = (request.headers.via ?? '').split(',').map((hop) => hop.trim().split(/\s+/)[1]);
+  if (!hops.includes(`stowage-${instanceId}`)) return;
+  throw new MirrorError({
+    kind: 'loop',
+    message: 'the request has been through this mirror already: upstreams form a circle',
+  });
+}
+
+async function answer(exchange: Exchange, addresses: AddressIndex, options: MirrorAppOptions): Promise<void> {
+  const { response, target } = exchange;
+  const { method = '', headers } = response.req;
+  const route = parseRoute({ method, target, host: headers.host }, addresses);
+  exchange.route = route;
+  if (route.namespace !== undefined) response.setHeader(headerNames.namespace, route.namespace);
+  await answerRoute(exchange, route, options);
+}
+
+async function answerRoute(exchange: Exchange, route: Route, options: MirrorAppOptions): Promise<void> {
+  const { mirror } = options;
+  switch (route.endpoint) {
+    case 'base':
+      return answerBase(exchange);
+    case 'manifest':
+      return answerManifest(exchange, route.pull, mirror);
+    case 'blob':
+      return answerBlob(exchange, route.pull, mirror);
+    case 'tags':
+      return answerTags(exchange, route.pull, { mirror, requestedName: route.requestedName });
+    case 'referrers':
+      return answerReferrers(exchange, route.pull, mirror);
+    case 'catalog':
+      if (options.isCatalogEnabled) return answerCatalog(exchange, route, mirror);
+      throw new MirrorError({ kind: 'endpoint-unknown', message: 'this mirror has no catalogue' });
+    default:
+      return route satisfies never;
+  }
+}
+
+/** Asks nobody: clients take a mirror without this answer for dead. */
+async function answerBase(exchange: Exchange): Promise<void> {
+  exchange.response.setHeader(headerNames.contentType, 'application/json');
+  exchange.response.setHeader(headerNames.cacheControl, 'no-cache');
+  await exchange.sendBytes(Buffer.from('{}'));
+}
+
+function fail(exchange: Exchange, error: unknown, log: Log): void {
+  const { response } = exchange;
+  // A client that has left is no error, and what its leaving breaks is none either.
+  if (exchange.signal.aborted) return;
+  exchange.failure = error;
+  if (!isMirrorError(error)) log.error({ err: error, endpoint: exchange.route?.endpoint }, 'a request met a bug');
+  writeError(response, error);
+}

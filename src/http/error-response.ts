@@ -1,0 +1,109 @@
+// What goes wrong, as clients see it: one table, exhaustive by type. `docs/errors.md` is tested against it.
+import type { ServerResponse } from 'node:http';
+import { MirrorError, type MirrorErrorKind } from '../oci/errors.ts';
+import { apiVersion, headerNames } from './headers.ts';
+
+export interface ErrorRow {
+  readonly status: number;
+  /** Codes of the distribution specification, and the two that registries use for 5xx. Undefined: no JSON body. */
+  readonly code:
+    | 'BLOB_UNKNOWN'
+    | 'DENIED'
+    | 'DIGEST_INVALID'
+    | 'MANIFEST_INVALID'
+    | 'MANIFEST_UNKNOWN'
+    | 'NAME_INVALID'
+    | 'NAME_UNKNOWN'
+    | 'TOOMANYREQUESTS'
+    | 'UNAVAILABLE'
+    | 'UNKNOWN'
+    | 'UNSUPPORTED'
+    | undefined;
+  /** Milliseconds for Retry-After where the error says none. Undefined: Retry-After only when the error says one. */
+  readonly retryAfterMs?: number;
+}
+
+const retryAfterMs = 5_000;
+
+export const errorTable: Readonly<Record<MirrorErrorKind, ErrorRow>> = {
+  'name-invalid': { status: 400, code: 'NAME_INVALID' },
+  'digest-invalid': { status: 400, code: 'DIGEST_INVALID' },
+  'tag-invalid': { status: 400, code: 'MANIFEST_INVALID' },
+  'page-invalid': { status: 400, code: 'UNSUPPORTED' },
+  'endpoint-unknown': { status: 404, code: 'UNSUPPORTED' },
+  'method-unsupported': { status: 405, code: 'UNSUPPORTED' },
+  'upstream-unknown': { status: 404, code: 'NAME_UNKNOWN' },
+  'manifest-unknown': { status: 404, code: 'MANIFEST_UNKNOWN' },
+  'blob-unknown': { status: 404, code: 'BLOB_UNKNOWN' },
+  'upstream-denied': { status: 403, code: 'DENIED' },
+  'upstream-throttled': { status: 429, code: 'TOOMANYREQUESTS', retryAfterMs },
+  'range-invalid': { status: 416, code: undefined },
+  'content-mismatch': { status: 502, code: 'UNAVAILABLE' },
+  'upstream-failed': { status: 502, code: 'UNAVAILABLE' },
+  overloaded: { status: 503, code: 'UNAVAILABLE', retryAfterMs },
+  'upstream-paused': { status: 503, code: 'UNAVAILABLE', retryAfterMs },
+  'shutting-down': { status: 503, code: 'UNAVAILABLE', retryAfterMs },
+  'upstream-timeout': { status: 504, code: 'UNAVAILABLE' },
+  loop: { status: 508, code: 'UNAVAILABLE' },
+};
+
+/** For whatever is thrown that is no MirrorError: a bug, of which the client learns nothing. */
+export const bugRow: ErrorRow = { status: 500, code: 'UNKNOWN' };
+
+/**
+ * Answers with an error. Once headers are out there is no honest answer left: the connection is destroyed, so
+ * that nobody takes what came for the whole (never `end()`, never JSON inside a blob, never a reset).
+ */
+export function writeError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const known = error instanceof MirrorError ? error : undefined;
+  const row = known === undefined ? bugRow : errorTable[known.kind];
+  resetHeaders(response);
+  response.statusCode = row.status;
+  response.setHeader(headerNames.cacheControl, 'no-store');
+  const waitMs = known?.retryAfterMs ?? row.retryAfterMs;
+  if (waitMs !== undefined) response.setHeader(headerNames.retryAfter, wholeSeconds(waitMs));
+  if (known?.kind === 'method-unsupported') response.setHeader(headerNames.allow, 'GET, HEAD');
+  if (known?.kind === 'range-invalid' && known.sizeBytes !== undefined) {
+    response.setHeader(headerNames.contentRange, `bytes */${known.sizeBytes}`);
+  }
+  writeBody(response, row.code === undefined ? undefined : formatBody(row.code, known));
+}
+
+/** Everything that a handler may have set for the answer it did not get to give, but for what concerns the connection. */
+function resetHeaders(response: ServerResponse): void {
+  const kept = [headerNames.connection, headerNames.namespace].map((name) => [name, response.getHeader(name)] as const);
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  for (const [name, value] of kept) if (value !== undefined) response.setHeader(name, value);
+  setCommonHeaders(response);
+}
+
+/** What every answer on the mirror listener carries. */
+export function setCommonHeaders(response: ServerResponse): void {
+  response.setHeader(headerNames.apiVersion, apiVersion);
+  response.setHeader(headerNames.contentTypeOptions, 'nosniff');
+}
+
+function formatBody(code: string, error: MirrorError | undefined): Buffer {
+  const message = error?.message ?? 'internal error';
+  const detail = error?.detail;
+  return Buffer.from(
+    JSON.stringify({ errors: [detail === undefined ? { code, message } : { code, message, detail }] }),
+  );
+}
+
+function writeBody(response: ServerResponse, body: Buffer | undefined): void {
+  if (body !== undefined) response.setHeader(headerNames.contentType, 'application/json');
+  response.setHeader(headerNames.contentLength, String(body?.length ?? 0));
+  // A HEAD gets the same headers and no body.
+  if (body === undefined || response.req.method === 'HEAD') response.end();
+  else response.end(body);
+}
+
+/** Zero would mean "at once", and clients take nothing but whole seconds. */
+function wholeSeconds(milliseconds: number): string {
+  return String(Math.max(1, Math.ceil(milliseconds / 1000)));
+}

@@ -1,0 +1,64 @@
+// Header names and the values that are made from a served object. Pure.
+import type { Digest } from '../oci/digest.ts';
+import type { Provenance } from '../oci/provenance.ts';
+import type { Outcome } from '../mirror/pull.ts';
+
+/** Names as they are sent. Constants, because a misspelt header is found by nobody. */
+export const headerNames = {
+  acceptRanges: 'Accept-Ranges',
+  age: 'Age',
+  allow: 'Allow',
+  apiVersion: 'Docker-Distribution-API-Version',
+  cacheControl: 'Cache-Control',
+  cacheStatus: 'Cache-Status',
+  connection: 'Connection',
+  contentDigest: 'Docker-Content-Digest',
+  contentLength: 'Content-Length',
+  contentRange: 'Content-Range',
+  contentType: 'Content-Type',
+  contentTypeOptions: 'X-Content-Type-Options',
+  etag: 'ETag',
+  filtersApplied: 'OCI-Filters-Applied',
+  link: 'Link',
+  namespace: 'OCI-Namespace',
+  retryAfter: 'Retry-After',
+  warning: 'Warning',
+} as const;
+
+/** Sent with every answer; clients of the Docker era look for it. */
+export const apiVersion = 'registry/2.0';
+
+/** A strong validator: the digest in quotes. */
+export function entityTag(digest: Digest): string {
+  return `"${digest}"`;
+}
+
+const cacheStatusOf: Readonly<Record<Outcome, string>> = {
+  hit: 'stowage; hit',
+  miss: 'stowage; fwd=uri-miss; stored',
+  follow: 'stowage; fwd=uri-miss; collapsed',
+  revalidated: 'stowage; hit; detail=revalidated',
+  stale: 'stowage; hit; detail=stale',
+  bypass: 'stowage; fwd=bypass',
+};
+
+/** RFC 9211. */
+export function cacheStatus(outcome: Outcome): string {
+  return cacheStatusOf[outcome];
+}
+
+/** What a cache in front may keep: only public content that was asked for by digest, because nothing else stays true. */
+export function cacheControl(facts: { readonly isByDigest: boolean; readonly provenance: Provenance }): string {
+  return facts.isByDigest && facts.provenance === 'public' ? 'max-age=31536000, immutable' : 'no-cache';
+}
+
+/** distribution-spec "Warnings": agent `-`, no date, at most 4096 bytes; anything that cannot stand in a header is replaced. */
+export function warning(text: string): string {
+  const printable = text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000);
+  return `299 - "${printable.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** Whole seconds, rounded down (RFC 9111, section 5.1). */
+export function age(ageMs: number): string {
+  return String(Math.max(0, Math.floor(ageMs / 1000)));
+}

@@ -1,0 +1,153 @@
+// A listener: sockets, their time limits and their end. Knows nothing of what is asked or answered.
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clock } from '../telemetry/clock.ts';
+
+/** Port 0 lets the system choose. IPv6 without brackets. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Listener {
+  /** Binds to all of the addresses or to none; gives the bound ones, in the same order. Call once. */
+  listen(addresses: readonly ListenAddress[]): Promise<readonly ListenAddress[]>;
+  /**
+   * Stops accepting, ends idle connections at once and busy ones after the answers they are giving; what still
+   * runs after `drainMs` is cut. Resolves when no socket is left; a further call gives the same end.
+   */
+  close(options: { readonly drainMs: number }): Promise<void>;
+  /** Open connections, for metrics and tests. */
+  readonly connections: number;
+}
+
+export interface ListenerOptions {
+  readonly handler: RequestListener;
+  readonly clock: Clock;
+  /** Above what clients keep idle connections for (30 to 120 s), so that they close first; default 150 s. */
+  readonly keepAliveTimeoutMs?: number;
+  /** From the connection, or the first byte of a further request, to the end of its headers; default 10 s. */
+  readonly headersTimeoutMs?: number;
+}
+
+/** A burst of nodes that start together must not be refused by the kernel. */
+const backlog = 4096;
+/** 1024 ranges in one header need about 20 kB. */
+const maxHeaderSize = 32 * 1024;
+
+/** Makes a listener that is not bound yet. */
+export function createListener(options: ListenerOptions): Listener {
+  const sockets = new Map<Socket, Set<ServerResponse>>();
+  const servers: Server[] = [];
+  let ending: Promise<void> | undefined;
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    const running = sockets.get(socket) ?? new Set();
+    running.add(response);
+    if (ending !== undefined) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      running.delete(response);
+      // An answer whose headers went out before the end began has not told the client to close.
+      if (ending !== undefined && running.size === 0) socket.destroySoon();
+    });
+    options.handler(request, response);
+  };
+
+  const createOne = (): Server => {
+    const server = createServer(
+      {
+        keepAliveTimeout: options.keepAliveTimeoutMs ?? 150_000,
+        headersTimeout: options.headersTimeoutMs ?? 10_000,
+        // Of the request alone, bodies included, which nobody reads; answers may take as long as they move.
+        requestTimeout: 30_000,
+        connectionsCheckingInterval: 1_000,
+        maxHeaderSize,
+        noDelay: true,
+      },
+      onRequest,
+    );
+    server.on('connection', (socket: Socket) => {
+      sockets.set(socket, new Set());
+      socket.once('close', () => sockets.delete(socket));
+    });
+    // With a listener of its own, no "100 Continue" is sent: no body is wanted.
+    server.on('checkContinue', onRequest);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      refuse(error, socket, (sockets.get(socket)?.size ?? 0) > 0);
+    });
+    return server;
+  };
+
+  async function end(drainMs: number): Promise<void> {
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const [socket, running] of sockets) {
+      if (running.size === 0) socket.destroy();
+      for (const response of running) response.shouldKeepAlive = false;
+    }
+    const timer = options.clock.startTimer(drainMs, () => {
+      for (const socket of sockets.keys()) socket.destroy();
+    });
+    await Promise.all(closed);
+    timer.stop();
+  }
+
+  return {
+    async listen(addresses) {
+      try {
+        const bound: ListenAddress[] = [];
+        for (const address of addresses) {
+          const server = createOne();
+          bound.push(await bind(server, address));
+          servers.push(server);
+        }
+        return bound;
+      } catch (error) {
+        await end(0);
+        throw error;
+      }
+    },
+    close({ drainMs }) {
+      ending ??= end(drainMs);
+      return ending;
+    },
+    get connections() {
+      return sockets.size;
+    },
+  };
+}
+
+function bind(server: Server, address: ListenAddress): Promise<ListenAddress> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: address.host, port: address.port, backlog }, () => {
+      server.off('error', reject);
+      const bound = server.address();
+      resolve({ host: address.host, port: typeof bound === 'object' && bound !== null ? bound.port : address.port });
+    });
+  });
+}
+
+/** What the parser did not take. In the middle of an answer there is nothing to say any more. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket, isAnswering: boolean): void {
+  if (!socket.writable || isAnswering) {
+    socket.destroy();
+    return;
+  }
+  const status = statusOf(error.code);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  );
+}
+
+function statusOf(code: string | undefined): number {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+}

@@ -1,0 +1,125 @@
+// Bytes from a reader to a response, at the client's pace. Knows nothing of where the bytes come from.
+import type { ServerResponse } from 'node:http';
+import type { BodyReader } from '../mirror/pull.ts';
+import type { Clock } from '../telemetry/clock.ts';
+
+export interface WriteBodyOptions {
+  readonly clock: Clock;
+  /** A client that takes nothing for this long, while bytes wait for it, is dropped. */
+  readonly writeIdleMs: number;
+  /**
+   * How long headers wait for the first bytes. Until they are out an early failure can still become an error
+   * answer, which sends clients to their next mirror; SOCI gives up without headers after 3 s.
+   */
+  readonly headerDelayMs: number;
+  /** The length that the headers promise; undefined for a chunked body. */
+  readonly sizeBytes: number | undefined;
+  /** Told of each run of bytes that the connection has taken. */
+  onBytes(count: number): void;
+}
+
+/** A write of this size counts as progress when it is done, so slow clients need 64 KiB per `writeIdleMs`. */
+const sliceBytes = 64 * 1024;
+
+/**
+ * Writes the whole body and ends the response; closes the reader in any case. Resolves also when the client
+ * has left, or was dropped: `response.writableFinished` tells.
+ * Throws what the reader threw, having destroyed the response if headers were out already; never ends it short.
+ */
+export async function writeBody(response: ServerResponse, body: BodyReader, options: WriteBodyOptions): Promise<void> {
+  const writer = createWriter(response, body, options);
+  try {
+    const written = await pump(body, writer);
+    if (written === undefined || isGone(response)) return;
+    if (options.sizeBytes !== undefined && written !== options.sizeBytes) {
+      throw new Error(`the body has ${written} bytes in place of ${options.sizeBytes}`);
+    }
+    response.end();
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    throw error;
+  } finally {
+    writer.close();
+    body.close();
+  }
+}
+
+/** One chunk is on its way to the client while the next one is read. Gives the bytes written, or undefined when the client has left. */
+async function pump(body: BodyReader, writer: Writer): Promise<number | undefined> {
+  let written = 0;
+  let onTheWay = Promise.resolve();
+  try {
+    while (!writer.isClosed()) {
+      const chunk = await body.read();
+      if (chunk === undefined) break;
+      await onTheWay;
+      written += chunk.bytes.length;
+      onTheWay = writer.write(chunk.bytes).finally(() => chunk.release());
+    }
+  } finally {
+    // Also after a failed read: bytes that are still being written must not be reused.
+    await onTheWay;
+  }
+  return writer.isClosed() ? undefined : written;
+}
+
+interface Writer {
+  /** Resolves when the connection has taken the bytes, or is gone. Never rejects. */
+  write(bytes: Uint8Array): Promise<void>;
+  isClosed(): boolean;
+  close(): void;
+}
+
+function createWriter(response: ServerResponse, body: BodyReader, options: WriteBodyOptions): Writer {
+  const { clock } = options;
+  let settle: ((isTaken: boolean) => void) | undefined;
+  let waitingSinceMs: number | undefined;
+
+  const onGone = (): void => {
+    body.close();
+    settle?.(false);
+  };
+  // 'drain' never comes on a response whose client has left, and neither may the callback of a queued write.
+  response.once('close', onGone);
+  if (isGone(response)) body.close();
+
+  const headerTimer = clock.startTimer(options.headerDelayMs, () => {
+    if (!response.headersSent && !isGone(response)) response.flushHeaders();
+  });
+  // One timer that looks again, in place of one per write.
+  let idleTimer = clock.startTimer(options.writeIdleMs, checkIdle);
+  function checkIdle(): void {
+    const idleMs = waitingSinceMs === undefined ? 0 : clock.monotonicMs() - waitingSinceMs;
+    if (idleMs >= options.writeIdleMs) response.destroy();
+    else idleTimer = clock.startTimer(options.writeIdleMs - idleMs, checkIdle);
+  }
+
+  async function writeSlice(slice: Uint8Array): Promise<void> {
+    waitingSinceMs = clock.monotonicMs();
+    const isTaken = await new Promise<boolean>((resolve) => {
+      settle = resolve;
+      response.write(slice, (error) => resolve(!error));
+    });
+    waitingSinceMs = undefined;
+    settle = undefined;
+    if (isTaken) options.onBytes(slice.length);
+  }
+
+  return {
+    async write(bytes) {
+      for (let start = 0; start < bytes.length && !isGone(response); start += sliceBytes) {
+        await writeSlice(bytes.subarray(start, start + sliceBytes));
+      }
+    },
+    isClosed: () => isGone(response),
+    close() {
+      response.off('close', onGone);
+      headerTimer.stop();
+      idleTimer.stop();
+    },
+  };
+}
+
+function isGone(response: ServerResponse): boolean {
+  return response.destroyed || response.closed || response.req.socket.destroyed;
+}

@@ -1,0 +1,41 @@
+// Logs, metrics and health: what the parts tell, made visible. May not know anyone's internals.
+import { pino, stdTimeFunctions } from 'pino';
+import type { Log } from './log.ts';
+import { redactText, redactValue } from './redact.ts';
+import { createTextFormat, type LogSink } from './text-format.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface LogOptions {
+  /** Default `info`. */
+  readonly level?: LogLevel;
+  /** Default: standard output. */
+  readonly sink?: LogSink;
+  /** One JSON object a line, or text for people. Default: text when standard output is a terminal. */
+  readonly format?: 'json' | 'text';
+}
+
+/** A log through pino, from which secrets are taken before pino sees them, wherever they hide: keys, texts, errors. */
+export function createLog(options: LogOptions = {}): Log {
+  const { level = 'info', format = process.stdout.isTTY ? 'text' : 'json' } = options;
+  const sink = format === 'text' ? createTextFormat(options.sink ?? process.stdout) : options.sink;
+  const settings = {
+    level,
+    // No host name, no process id: whoever collects the lines knows where they come from.
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  const logger = sink === undefined ? pino(settings) : pino(settings, sink);
+  const writerOf =
+    (name: LogLevel) =>
+    (fields: object, message: string): void => {
+      if (logger.isLevelEnabled(name)) logger[name](prepare(fields), redactText(message));
+    };
+  return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
+}
+
+function prepare(fields: object): object {
+  const safe = redactValue(fields instanceof Error ? { err: fields } : fields);
+  return typeof safe === 'object' && safe !== null ? safe : {};
+}

@@ -1,0 +1,88 @@
+// Secrets out of whatever is about to be written. Pure; never throws, whatever it is given.
+
+const hidden = '[redacted]';
+const secretKey = /authorization|cookie|token|passw(?:or)?d|passphrase|secret|credential|api-?key|private-?key/i;
+/** What nests deeper, or is longer, is left out: a log line is no place for it, and cycles end here. */
+const maxDepth = 6;
+const maxEntries = 100;
+const maxTextLength = 8 * 1024;
+
+/** A plain copy for the log: secret keys masked, texts by `redactText`, errors down to name, message, stack, code and cause. */
+export function redactValue(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= maxDepth) return '[deeper]';
+  if (value instanceof Error) return describeError(value, depth);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (value instanceof URL) return redactText(value.href);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (Array.isArray(value)) return redactList(value, depth);
+  if (value instanceof Map)
+    return redactEntries(
+      [...value.entries()].map(([key, item]) => [String(key), item]),
+      depth,
+    );
+  if (value instanceof Set) return redactList([...value], depth);
+  return redactEntries(Object.entries(value), depth);
+}
+
+/**
+ * Lists may be raw headers (`name, value, name, value`, as Node and undici keep them), so that an element which
+ * names a secret hides the one after it.
+ */
+function redactList(list: readonly unknown[], depth: number): unknown[] {
+  return list.slice(0, maxEntries).map((item, index) => {
+    const before = list[index - 1];
+    const isValueOfSecret = typeof before === 'string' && before.length < 64 && isSecretKey(before);
+    return isValueOfSecret ? hidden : redactValue(item, depth + 1);
+  });
+}
+
+function redactEntries(entries: readonly (readonly [string, unknown])[], depth: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const [key, item] of entries.slice(0, maxEntries)) {
+    // Counts of tokens are no secret, tokens are.
+    const isCount = typeof item === 'number' || typeof item === 'boolean' || item === undefined || item === null;
+    copy[key] = isSecretKey(key) && !isCount ? hidden : redactValue(item, depth + 1);
+  }
+  return copy;
+}
+
+function isSecretKey(key: string): boolean {
+  return secretKey.test(key);
+}
+
+/** Only what is known to be harmless: errors of HTTP clients carry the request with its headers. */
+function describeError(error: Error, depth: number): Record<string, unknown> {
+  const facts: Record<string, unknown> = { type: error.name, message: redactText(error.message) };
+  for (const key of ['kind', 'code', 'errno', 'syscall'] as const) {
+    const fact: unknown = Reflect.get(error, key);
+    if (typeof fact === 'string' || typeof fact === 'number') facts[key] = redactValue(fact, depth + 1);
+  }
+  if (error.cause !== undefined) facts['cause'] = redactValue(error.cause, depth + 1);
+  if (error instanceof AggregateError) facts['errors'] = redactList(error.errors, depth + 1);
+  if (typeof error.stack === 'string') facts['stack'] = redactText(error.stack);
+  return facts;
+}
+
+// Each pattern scans any text in linear time: what may repeat never contains what starts it.
+const rules: readonly (readonly [RegExp, string])[] = [
+  // Logins in URLs, up to the last @ before the path.
+  [/(:\/\/)[^\s/?#"'<>\\]*@/g, `$1${hidden}@`],
+  // Query strings of URLs, whole or relative: signatures of storage services, tokens.
+  [/\?[^\s?="'<>\\]*=[^\s"'<>\\]*/g, `?${hidden}`],
+  [/\b(bearer|basic)[ \t]+[\w.~+/=-]{6,}/gi, `$1 ${hidden}`],
+  [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?[ \t]*:[ \t]*)[^\r\n]+/gi, `$1$2${hidden}`],
+  // `"token":"…"` and `password=…`, as in bodies and command lines.
+  [/(token|passw(?:or)?d|secret|api_?key)("[ \t]*:[ \t]*"|=)[^\s"&,;]+/gi, `$1$2${hidden}`],
+  // A JSON web token without a word that announces it.
+  [/\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?/g, hidden],
+];
+
+/** Text without logins, tokens and query strings of URLs. Long text is cut. */
+export function redactText(text: string): string {
+  const short = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
+  return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), short);
+}
