@@ -1,0 +1,175 @@
+import { writeFileSync } from 'node:fs';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { RepositoryId } from '../oci/reference.ts';
+import type { Health } from '../telemetry/health.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Catalog, ContentRecord } from './catalog.ts';
+import type { CatalogOverlay, PendingUse } from './catalog-overlay.ts';
+import type { CatalogChange } from './catalog-protocol.ts';
+import { openCatalogReader, type CatalogReader } from './catalog-reader.ts';
+import { damageMark, isDamage } from './catalog-schema.ts';
+
+/** The catalog's reads: the database with the pending changes laid over it. What cannot be read is not there. */
+export interface CatalogReads extends Pick<
+  Catalog,
+  'findContent' | 'listEvictable' | 'totals' | 'findDescriptor' | 'hasLink' | 'findTag' | 'listPublicRepositories'
+> {
+  /** Call before a change goes to the overlay; gives the content row that it is about, as it was. */
+  adjustTotals(change: CatalogChange): ContentRecord | undefined;
+  close(): void;
+}
+
+export interface CatalogReadsOptions {
+  readonly path: string;
+  readonly overlay: CatalogOverlay;
+  readonly log: Log;
+  readonly health: Health;
+}
+
+export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
+  const { overlay } = options;
+  const query = createQuery(options);
+  let { objects, bytes } = query((reader) => reader.totals(), { objects: 0, bytes: 0 });
+
+  function findContent(digest: Digest): ContentRecord | undefined {
+    const pending = overlay.content(digest);
+    if (pending === null) return undefined;
+    const record = pending ?? query((reader) => reader.findContent(digest), undefined);
+    return record === undefined ? undefined : withUse(record, overlay.uses().get(digest));
+  }
+
+  function childrenOf(manifest: Digest): readonly Descriptor[] {
+    const pending = overlay.children(manifest);
+    if (pending !== undefined) return pending ?? [];
+    return query((reader) => reader.children(manifest), []);
+  }
+
+  function hasLink(repository: RepositoryId, digest: Digest): boolean {
+    return overlay.hasLink(repository, digest) ?? query((reader) => reader.hasLink(repository, digest), false);
+  }
+
+  /** Pending uses of content and of all that used manifests list. */
+  function pendingUses(): ReadonlyMap<Digest, PendingUse> {
+    const all = new Map(overlay.uses());
+    for (const [manifest, use] of overlay.uses()) {
+      for (const { digest } of childrenOf(manifest)) if (!all.has(digest)) all.set(digest, use);
+    }
+    return all;
+  }
+
+  return {
+    findContent,
+    hasLink,
+    listEvictable(limit) {
+      const uses = pendingUses();
+      const wanted = limit + uses.size + overlay.contents().size;
+      const stored = query((reader) => reader.listEvictable(wanted), []);
+      const pending = [...overlay.contents().values()].filter((record) => record !== null);
+      const all = [...stored.filter(({ digest }) => overlay.content(digest) === undefined), ...pending];
+      return all
+        .map((record) => withUse(record, uses.get(record.digest)))
+        .toSorted((a, b) => Number(isManifest(a)) - Number(isManifest(b)) || a.lastUsedMs - b.lastUsedMs)
+        .slice(0, limit);
+    },
+    totals: () => ({ objects, bytes }),
+    adjustTotals(change) {
+      const digest =
+        change.type === 'add-content' ? change.record.digest : 'digest' in change ? change.digest : undefined;
+      if (digest === undefined || change.type === 'add-link' || change.type === 'touch-content') return undefined;
+      const before = findContent(digest);
+      if (before !== undefined && change.type !== 'promote-content') {
+        objects -= 1;
+        bytes -= before.sizeBytes;
+      }
+      if (change.type === 'add-content') {
+        objects += 1;
+        bytes += change.record.sizeBytes;
+      }
+      return before;
+    },
+    findDescriptor(repository, digest) {
+      for (const [manifest, children] of overlay.manifests()) {
+        const claim = children?.find((child) => child.digest === digest);
+        if (claim !== undefined && hasLink(repository, manifest)) return claim;
+      }
+      const claims = query((reader) => reader.claims(repository, digest), []);
+      const stored = claims.find(({ manifest }) => overlay.children(manifest) === undefined);
+      if (stored !== undefined) return stored.descriptor;
+      for (const link of overlay.links()) {
+        if (link.repository.upstream !== repository.upstream) continue;
+        if (link.repository.repository !== repository.repository) continue;
+        const claim = childrenOf(link.digest).find((child) => child.digest === digest);
+        if (claim !== undefined) return claim;
+      }
+      return undefined;
+    },
+    findTag(repository, tag) {
+      const pending = overlay.tag(repository, tag);
+      if (pending !== undefined) return pending ?? undefined;
+      return query((reader) => reader.findTag(repository, tag), undefined);
+    },
+    listPublicRepositories() {
+      const stored = query((reader) => reader.listPublicRepositories(), []);
+      const pending = overlay.links().filter(({ digest }) => findContent(digest)?.provenance === 'public');
+      const all = new Map([...stored, ...pending.map(({ repository }) => repository)].map((id) => [idKey(id), id]));
+      return [...all.keys()].toSorted().flatMap((key) => all.get(key) ?? []);
+    },
+    close: () => query.close(),
+  };
+}
+
+interface Query {
+  <T>(read: (reader: CatalogReader) => T, otherwise: T): T;
+  close(): void;
+}
+
+/** Opens the reader when it is first wanted, since there may be no database yet; says once that it fails. */
+function createQuery({ path, log, health }: CatalogReadsOptions): Query {
+  let reader: CatalogReader | undefined;
+  let isFailing = false;
+  const query = <T>(read: (reader: CatalogReader) => T, otherwise: T): T => {
+    try {
+      reader ??= openCatalogReader(path);
+      const value = read(reader);
+      if (isFailing) health.report('catalog', undefined);
+      isFailing = false;
+      return value;
+    } catch (error) {
+      if (!isFailing) log.error({ err: error }, 'the catalog cannot be read');
+      if (!isFailing && isDamage(error)) markDamaged(path);
+      isFailing = true;
+      health.report('catalog', 'the catalog cannot be read: what is in it counts as absent');
+      return otherwise;
+    }
+  };
+  return Object.assign(query, {
+    close() {
+      reader?.close();
+      reader = undefined;
+    },
+  });
+}
+
+/** Only a start can make a new catalog from the files; the next one shall. */
+function markDamaged(path: string): void {
+  try {
+    writeFileSync(damageMark(path), '', { mode: 0o600 });
+  } catch {
+    // The disk is worse off than the catalog; the next start looks for itself.
+  }
+}
+
+function withUse(record: ContentRecord, use: PendingUse | undefined): ContentRecord {
+  if (use === undefined) return record;
+  return { ...record, lastUsedMs: Math.max(record.lastUsedMs, use.lastUsedMs), hits: record.hits + use.hits };
+}
+
+function isManifest(record: ContentRecord): boolean {
+  return record.mediaType !== undefined;
+}
+
+/** Sorts as `upstream/repository` does; a space sorts before every character of a name. */
+function idKey({ upstream, repository }: RepositoryId): string {
+  return `${upstream} ${repository}`;
+}

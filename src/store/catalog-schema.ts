@@ -1,0 +1,129 @@
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { CatalogState } from './catalog-protocol.ts';
+import { sqliteCode, sqliteCodes } from './sqlite-error.ts';
+
+const schemaVersion = 1;
+/** Checking every page of a larger database would hold up the start; its damage shows when it is read. */
+const maxCheckedBytes = 256 * 1024 * 1024;
+
+const schema = `
+  CREATE TABLE content (
+    digest TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    provenance TEXT NOT NULL,
+    media_type TEXT,
+    first_used INTEGER NOT NULL,
+    last_used INTEGER NOT NULL,
+    hits INTEGER NOT NULL DEFAULT 0,
+    pinned INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+  CREATE INDEX content_by_use ON content (media_type IS NOT NULL, last_used) WHERE pinned = 0;
+  CREATE TABLE children (
+    manifest TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    PRIMARY KEY (manifest, digest)
+  ) WITHOUT ROWID;
+  CREATE INDEX children_by_digest ON children (digest);
+  CREATE TABLE links (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (upstream, repository, digest)
+  ) WITHOUT ROWID;
+  CREATE INDEX links_by_digest ON links (digest);
+  CREATE TABLE tags (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    checked INTEGER NOT NULL,
+    etag TEXT,
+    PRIMARY KEY (upstream, repository, tag)
+  ) WITHOUT ROWID;
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+/** Tags outlive their content, so that a purge does not cost a check; here they end. So do links and children of nothing. */
+const cleanup = `
+  DELETE FROM tags WHERE digest NOT IN (SELECT digest FROM content);
+  DELETE FROM links WHERE digest NOT IN (SELECT digest FROM content);
+  DELETE FROM children WHERE manifest NOT IN (SELECT digest FROM content);
+`;
+
+/**
+ * Opens the catalog for writing; what cannot be read is moved to `catalog.db.damaged` and replaced.
+ * Throws what SQLite says when there is no space or no permission. Only for the store's owner.
+ */
+export function openCatalogDatabase(path: string): { readonly db: DatabaseSync; readonly state: CatalogState } {
+  // Made anew from the -wal file by whoever opens first; a damaged one would be believed.
+  rmSync(`${path}-shm`, { force: true, recursive: true });
+  const isNew = !existsSync(path);
+  if (isNew) rmSync(`${path}-wal`, { force: true, recursive: true });
+  const isUnclean = existsSync(`${path}-wal`);
+  try {
+    return { db: openChecked(path), state: isNew ? 'new' : isUnclean ? 'unclean' : 'clean' };
+  } catch (error) {
+    // ERROR: tables that are missing or are not ours.
+    if (!isDamage(error) && sqliteCode(error) !== sqliteCodes.error) throw error;
+    moveAside(path);
+    return { db: openChecked(path), state: 'damaged' };
+  }
+}
+
+/** A mark that the next start must not believe this database. */
+export function damageMark(path: string): string {
+  return `${path}.is-damaged`;
+}
+
+/** True for errors that say that the database itself is bad, not the disk under it. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof DamageError) return true;
+  const code = sqliteCode(error);
+  return code === sqliteCodes.corrupt || code === sqliteCodes.notADatabase;
+}
+
+/** The database is bad in a way that SQLite did not see. */
+export class DamageError extends Error {}
+
+function openChecked(path: string): DatabaseSync {
+  if (existsSync(damageMark(path))) throw new DamageError('the catalog was found damaged while it was in use');
+  if (existsSync(path) && !statSync(path).isFile()) throw new DamageError('the catalog is not a file');
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    // NORMAL: a killed process loses nothing; a power cut may lose the last rows, which the files make good.
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;');
+    prepareSchema(db, path);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepareSchema(db: DatabaseSync, path: string): void {
+  const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
+  if (version === 0) {
+    if (db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined)
+      throw new DamageError('the catalog has no version');
+    db.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
+    return;
+  }
+  if (version !== schemaVersion) throw new DamageError('the catalog has an unknown schema');
+  if (statSync(path).size <= maxCheckedBytes) {
+    const verdict = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+    if (verdict !== 'ok') throw new DamageError('the catalog fails its check');
+  }
+  db.exec(`BEGIN IMMEDIATE; ${cleanup} COMMIT;`);
+}
+
+/** One damaged catalog is kept for whoever wants to look at it. */
+function moveAside(path: string): void {
+  const aside = `${path}.damaged`;
+  rmSync(aside, { force: true, recursive: true });
+  if (existsSync(path)) renameSync(path, aside);
+  for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true, recursive: true });
+  rmSync(damageMark(path), { force: true });
+}

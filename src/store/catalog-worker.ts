@@ -1,0 +1,114 @@
+// The catalog's writing connection: batches of changes, one transaction each, off the event loop.
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { CatalogChange, CatalogReply, CatalogRequest } from './catalog-protocol.ts';
+import { openCatalogDatabase } from './catalog-schema.ts';
+import { serveRequests } from './worker-service.ts';
+
+let connection: { readonly db: DatabaseSync; readonly apply: (change: CatalogChange) => void } | undefined;
+let path = '';
+
+function open(): CatalogReply {
+  const { db, state } = openCatalogDatabase(path);
+  connection = { db, apply: createApply(db) };
+  return state;
+}
+
+function applyAll(changes: readonly CatalogChange[]): void {
+  // The disk may have been full when the catalog was to be opened.
+  if (connection === undefined) open();
+  if (connection === undefined) return;
+  const { db, apply } = connection;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    for (const change of changes) apply(change);
+    db.exec('COMMIT');
+  } catch (error) {
+    // After a full disk SQLite may have rolled back by itself.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function createApply(db: DatabaseSync): (change: CatalogChange) => void {
+  const prepared = new Map<string, StatementSync>();
+  const run = (sql: string, ...values: readonly SQLInputValue[]) => {
+    const statement = prepared.get(sql) ?? db.prepare(sql);
+    prepared.set(sql, statement);
+    statement.run(...values);
+  };
+  return (change) => {
+    switch (change.type) {
+      case 'add-content': {
+        const { digest, sizeBytes, provenance, mediaType, lastUsedMs, hits } = change.record;
+        run(statements.addContent, digest, sizeBytes, provenance, mediaType ?? null, lastUsedMs, lastUsedMs, hits);
+        return;
+      }
+      case 'promote-content':
+        run(statements.promote, change.digest);
+        return;
+      case 'remove-content':
+        run(statements.removeContent, change.digest);
+        run(statements.removeChildren, change.digest);
+        run(statements.removeLinks, change.digest);
+        return;
+      case 'touch-content':
+        run(statements.touch, change.lastUsedMs, change.hits, change.digest);
+        run(statements.touchChildren, change.lastUsedMs, change.hits, change.digest);
+        return;
+      case 'set-children':
+        run(statements.removeChildren, change.manifest);
+        for (const { digest, sizeBytes, mediaType } of change.children) {
+          run(statements.addChild, change.manifest, digest, sizeBytes, mediaType);
+        }
+        return;
+      case 'add-link':
+        run(statements.addLink, change.repository.upstream, change.repository.repository, change.digest);
+        return;
+      case 'set-tag': {
+        const { digest, checkedMs, etag } = change.record;
+        const { upstream, repository } = change.repository;
+        run(statements.setTag, upstream, repository, change.tag, digest, Math.floor(checkedMs), etag ?? null);
+        return;
+      }
+      case 'remove-tag':
+        run(statements.removeTag, change.repository.upstream, change.repository.repository, change.tag);
+        return;
+    }
+  };
+}
+
+const statements = {
+  addContent: `INSERT INTO content (digest, size, provenance, media_type, first_used, last_used, hits)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET size = excluded.size, provenance = excluded.provenance, media_type = excluded.media_type,
+      last_used = excluded.last_used, hits = excluded.hits`,
+  promote: `UPDATE content SET provenance = 'public' WHERE digest = ?`,
+  removeContent: 'DELETE FROM content WHERE digest = ?',
+  removeChildren: 'DELETE FROM children WHERE manifest = ?',
+  removeLinks: 'DELETE FROM links WHERE digest = ?',
+  touch: 'UPDATE content SET last_used = max(last_used, ?), hits = hits + ? WHERE digest = ?',
+  touchChildren: `UPDATE content SET last_used = max(last_used, ?), hits = hits + ?
+    WHERE digest IN (SELECT digest FROM children WHERE manifest = ?)`,
+  addChild: 'INSERT OR IGNORE INTO children (manifest, digest, size, media_type) VALUES (?, ?, ?, ?)',
+  addLink: 'INSERT OR IGNORE INTO links (upstream, repository, digest) VALUES (?, ?, ?)',
+  setTag: `INSERT OR REPLACE INTO tags (upstream, repository, tag, digest, checked, etag) VALUES (?, ?, ?, ?, ?, ?)`,
+  removeTag: 'DELETE FROM tags WHERE upstream = ? AND repository = ? AND tag = ?',
+};
+
+function handle(request: CatalogRequest): CatalogReply {
+  switch (request.type) {
+    case 'open':
+      path = request.path;
+      return open();
+    case 'apply':
+      applyAll(request.changes);
+      break;
+    case 'close':
+      connection?.db.close();
+      connection = undefined;
+      break;
+  }
+  return undefined;
+}
+
+serveRequests(handle);

@@ -1,0 +1,170 @@
+import type { Clock, Timer } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import type { Catalog } from './catalog.ts';
+import type { ContentStore, PartialRecord } from './content-store.ts';
+
+/**
+ * The quota. Content, parked partial files and reserved bytes together aim to stay under it; what goes
+ * first is parked files, then the least recently used content.
+ */
+export interface Space {
+  /** True when an object of this size can be kept beside what is being fetched. */
+  fits(sizeBytes: number): boolean;
+  /**
+   * Counts bytes on their way in, and makes room for them in the background. Call what it gives once: in
+   * the same turn in which the content's row is added, or when the fill has been parked or given up.
+   */
+  reserve(sizeBytes: number): () => void;
+  /** Frees at least so many bytes now, as far as there are any: for a disk that says it is full. Gives the bytes freed. */
+  makeRoom(sizeBytes: number): Promise<number>;
+  usage(): SpaceUsage;
+  /** Ends the background work. */
+  close(): Promise<void>;
+}
+
+export interface SpaceUsage {
+  readonly contentBytes: number;
+  readonly parkedBytes: number;
+  readonly reservedBytes: number;
+  /** 0 means no limit. */
+  readonly maxBytes: number;
+}
+
+export interface SpaceOptions {
+  readonly maxSizeBytes: number;
+  readonly content: ContentStore;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+/** Eviction begins above the quota and ends here, so that it does not run for every single object. */
+const lowWatermark = 0.95;
+const batchSize = 64;
+const parkedMaxAgeMs = 24 * 60 * 60 * 1000;
+/** How often parked files are looked through for age. */
+const sweepEveryMs = 10 * 60 * 1000;
+
+export function createSpace(options: SpaceOptions): Space {
+  const { maxSizeBytes, content, catalog, clock, meter } = options;
+  let reservedBytes = 0;
+  let parkedBytes = 0;
+  let isClosed = false;
+  let isAsked = false;
+  let running: Promise<void> | undefined;
+  let sweepTimer: Timer | undefined;
+
+  const usedBytes = () => catalog.totals().bytes + parkedBytes + reservedBytes;
+
+  /** Looks at the books soon, once for all who ask in this turn of the loop. */
+  function ask(): void {
+    isAsked = true;
+    if (running !== undefined || isClosed) return;
+    running = look().finally(() => {
+      running = undefined;
+      if (isAsked) ask();
+    });
+  }
+
+  async function look(): Promise<void> {
+    await nextTurn();
+    isAsked = false;
+    try {
+      await keepQuota();
+    } catch (error) {
+      options.log.error({ err: error }, 'space could not be freed');
+    }
+  }
+
+  async function keepQuota(): Promise<void> {
+    const parked = await dropExpired(await content.listPartial());
+    parkedBytes = sumHeld(parked);
+    if (maxSizeBytes === 0 || usedBytes() <= maxSizeBytes) return;
+    await freeDownTo(() => usedBytes() <= maxSizeBytes * lowWatermark, parked);
+  }
+
+  async function dropExpired(parked: readonly PartialRecord[]): Promise<readonly PartialRecord[]> {
+    const kept: PartialRecord[] = [];
+    for (const record of parked) {
+      const ageMs = clock.wallMs() - record.changedMs;
+      if (ageMs > parkedMaxAgeMs && (await content.removePartial(record.digest))) continue;
+      kept.push(record);
+    }
+    return kept;
+  }
+
+  /** Parked files first, oldest first; then content. Gives the bytes freed. */
+  async function freeDownTo(isEnough: () => boolean, parked: readonly PartialRecord[]): Promise<number> {
+    let freedBytes = 0;
+    for (const record of parked.toSorted((a, b) => a.changedMs - b.changedMs)) {
+      if (isEnough()) return freedBytes;
+      if (!(await content.removePartial(record.digest))) continue;
+      parkedBytes -= record.heldBytes;
+      freedBytes += record.heldBytes;
+    }
+    let objects = 0;
+    let objectBytes = 0;
+    for (;;) {
+      const batch = isEnough() || isClosed ? [] : catalog.listEvictable(batchSize);
+      if (batch.length === 0) break;
+      for (const record of batch) {
+        if (isEnough()) break;
+        // The row first: a crash in between leaves a file without a row, which the next start finds.
+        // The other way round, a row could be taken from content that came back in between.
+        void catalog.removeContent(record.digest);
+        await content.remove(record);
+        objects += 1;
+        objectBytes += record.sizeBytes;
+      }
+      // Others may run: unlinking large files takes long.
+      await nextTurn();
+    }
+    if (objects > 0) meter.evicted(objects, objectBytes);
+    return freedBytes + objectBytes;
+  }
+
+  function scheduleSweep(): void {
+    sweepTimer = clock.startTimer(sweepEveryMs, () => {
+      ask();
+      scheduleSweep();
+    });
+  }
+
+  scheduleSweep();
+  ask();
+  return {
+    fits: (sizeBytes) => maxSizeBytes === 0 || sizeBytes + reservedBytes <= maxSizeBytes,
+    reserve(sizeBytes) {
+      reservedBytes += sizeBytes;
+      ask();
+      let isReleased = false;
+      return () => {
+        if (isReleased) return;
+        isReleased = true;
+        reservedBytes -= sizeBytes;
+        ask();
+      };
+    },
+    async makeRoom(sizeBytes) {
+      const start = catalog.totals().bytes + parkedBytes;
+      const isEnough = () => start - (catalog.totals().bytes + parkedBytes) >= sizeBytes;
+      return freeDownTo(isEnough, await content.listPartial());
+    },
+    usage: () => ({ contentBytes: catalog.totals().bytes, parkedBytes, reservedBytes, maxBytes: maxSizeBytes }),
+    async close() {
+      isClosed = true;
+      sweepTimer?.stop();
+      await running;
+    },
+  };
+}
+
+function sumHeld(records: readonly PartialRecord[]): number {
+  return records.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,125 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DigestAlgorithm } from '../oci/digest.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Health } from '../telemetry/health.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import { createRecent } from './cache-manager-recent.ts';
+import type { Catalog } from './catalog.ts';
+import type { ContentStore, StreamHash } from './content-store.ts';
+import { createDiskContentStore } from './disk-content-store.ts';
+import { createSpace, type Space } from './eviction.ts';
+import { removeFile } from './files.ts';
+import { checkStoreFormat } from './format.ts';
+import { createHashPool } from './hash-pool.ts';
+import { acquireStoreLock } from './lock.ts';
+import { createStorePaths, findPartialDigest, type StorePaths } from './paths.ts';
+import type { Recent } from './recent.ts';
+import { restoreCatalog } from './restore-catalog.ts';
+import { openSqliteCatalog } from './sqlite-catalog.ts';
+
+/** Everything that is kept under one directory, owned by this process. */
+export interface Store {
+  readonly content: ContentStore;
+  readonly catalog: Catalog;
+  readonly recent: Recent;
+  readonly space: Space;
+  /** A hash of bytes that no file holds, off the event loop. */
+  startHash(algorithm: DigestAlgorithm): StreamHash;
+  /** Resolves when the files without rows, if there were any, are in the catalog. */
+  readonly whenRestored: Promise<void>;
+  /** Call once, after all readers and partial files are closed. */
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  readonly path: string;
+  /** 0 means no limit. */
+  readonly maxSizeBytes: number;
+  /** How long to wait for another process to leave the directory. */
+  readonly lockWaitMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly health: Health;
+}
+
+/**
+ * Opens the directory, or makes a new one. What a killed process left is swept or found again.
+ * @throws StoreLockedError, StoreFormatError, or what the system says of a directory it cannot write.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { clock, log, meter } = options;
+  const paths = createStorePaths(options.path);
+  await mkdir(paths.root, { recursive: true, mode: 0o700 });
+  const lock = await acquireStoreLock({
+    lockPath: paths.lock,
+    ownerPath: paths.owner,
+    waitMs: options.lockWaitMs,
+    clock,
+    log,
+  });
+  try {
+    await checkStoreFormat(paths.format);
+    await makeDirectories(paths);
+    await sweepFills(paths);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  const hashes = createHashPool();
+  const content = createDiskContentStore({ paths, hashes });
+  const { catalog, state } = await openSqliteCatalog({ ...options, path: paths.catalog });
+  const space = createSpace({ maxSizeBytes: options.maxSizeBytes, content, catalog, clock, log, meter });
+  const stop = new AbortController();
+  const whenRestored =
+    state === 'clean' ? Promise.resolve() : restoreCatalog({ content, catalog, log, signal: stop.signal });
+  registerGauges(meter, space, catalog);
+
+  return {
+    content,
+    catalog,
+    recent: createRecent({ clock }),
+    space,
+    startHash: (algorithm) => hashes.startStream(algorithm),
+    whenRestored,
+    async close() {
+      stop.abort();
+      await whenRestored;
+      await space.close();
+      await catalog.close();
+      await hashes.close();
+      lock.release();
+    },
+  };
+}
+
+async function makeDirectories(paths: StorePaths): Promise<void> {
+  for (const directory of [paths.fills, paths.quarantine, paths.blobs]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  }
+  for (const provenance of ['public', 'restricted']) {
+    for (const algorithm of ['sha256', 'sha512']) {
+      await mkdir(join(paths.blobs, provenance, algorithm), { recursive: true, mode: 0o700 });
+    }
+  }
+}
+
+/** Whoever wrote here is gone: the lock is ours. Partial files stay for the next fill, or until they expire. */
+async function sweepFills(paths: StorePaths): Promise<void> {
+  const names = await readdir(paths.fills);
+  const isKept = (name: string) => {
+    if (findPartialDigest(name) !== undefined) return true;
+    return name.endsWith('.journal') && names.includes(name.replace(/\.journal$/, '.part'));
+  };
+  for (const name of names) if (!isKept(name)) await removeFile(join(paths.fills, name));
+}
+
+function registerGauges(meter: Meter, space: Space, catalog: Catalog): void {
+  meter.gauge('stowage_store_objects', 'Objects in the cache.', () => catalog.totals().objects);
+  meter.gauge('stowage_store_content_bytes', 'Bytes of objects in the cache.', () => space.usage().contentBytes);
+  meter.gauge('stowage_store_parked_bytes', 'Bytes of parked partial files.', () => space.usage().parkedBytes);
+  meter.gauge('stowage_store_reserved_bytes', 'Bytes on their way in.', () => space.usage().reservedBytes);
+  meter.gauge('stowage_store_max_bytes', 'The quota; 0 means no limit.', () => space.usage().maxBytes);
+}

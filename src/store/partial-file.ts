@@ -1,0 +1,125 @@
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { createDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
+import type { PartialContent, StoredObject } from './content-store.ts';
+import { errorCode, isMissing, readFully, removeFile, replaceFile, writeFully } from './files.ts';
+import { shortFileCode } from './hash-protocol.ts';
+import type { HashPool, HashedFile } from './hash-pool.ts';
+import { formatJournal, readJournal, type JournalState } from './journal.ts';
+
+export interface PartialFileOptions {
+  readonly digest: Digest;
+  readonly path: string;
+  readonly journalPath: string;
+  readonly hashes: HashPool;
+  /** Moves the file, whose length is right, to where content is; durable when it resolves. */
+  readonly install: (handle: FileHandle, object: StoredObject) => Promise<void>;
+  /** The name is free again: another `begin` may have it. */
+  readonly onEnd: () => void;
+}
+
+const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Opens what an earlier fill left, or a new sparse file. */
+export async function openPartialFile(options: PartialFileOptions): Promise<PartialContent> {
+  const journal = await readJournal(options.journalPath);
+  const left = journal === undefined ? undefined : await openLeftFile(options.path, journal);
+  if (left !== undefined) return createPartialFile(options, left.handle, left.recovered);
+  // Without a journal nothing is known of the bytes.
+  await removeFile(options.path);
+  await removeFile(options.journalPath);
+  const handle = await open(options.path, flags | constants.O_CREAT | constants.O_EXCL, 0o600);
+  return createPartialFile(options, handle, { spans: [], sizeBytes: undefined });
+}
+
+async function openLeftFile(
+  path: string,
+  journal: JournalState,
+): Promise<{ readonly handle: FileHandle; readonly recovered: JournalState } | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, flags);
+  } catch (error) {
+    if (isMissing(error) || errorCode(error) === 'ELOOP') return undefined;
+    throw error;
+  }
+  const facts = await handle.stat().catch(() => undefined);
+  if (!facts?.isFile()) {
+    await handle.close();
+    return undefined;
+  }
+  // After a power cut the journal may know of bytes that never reached the disk.
+  const spans = journal.spans.flatMap(({ start, end }) =>
+    start < facts.size ? [{ start, end: Math.min(end, facts.size) }] : [],
+  );
+  return { handle, recovered: { spans, sizeBytes: journal.sizeBytes } };
+}
+
+function createPartialFile(options: PartialFileOptions, handle: FileHandle, recovered: JournalState): PartialContent {
+  const { digest, path, journalPath } = options;
+  const algorithm = digestAlgorithm(digest);
+  let hashed: HashedFile | undefined;
+  let isEnded = false;
+  /** Journals are written one after the other, and never after the end. */
+  let journalTail: Promise<unknown> = Promise.resolve();
+
+  const getHashed = () => (hashed ??= options.hashes.openFile(handle.fd, algorithm));
+
+  async function end(finish: () => Promise<void>): Promise<void> {
+    if (isEnded) throw new Error('the partial file has ended already');
+    isEnded = true;
+    try {
+      await journalTail.catch(() => undefined);
+      await finish();
+    } finally {
+      options.onEnd();
+    }
+  }
+
+  async function removeBoth(): Promise<void> {
+    await removeFile(path);
+    await removeFile(journalPath);
+  }
+
+  return {
+    digest,
+    recovered,
+    write: (offset, bytes) => writeFully(handle, offset, bytes),
+    read: (position, into) => readFully(handle, position, into),
+    async saveJournal(state) {
+      const write = async () => {
+        if (!isEnded) await replaceFile(journalPath, formatJournal(state));
+      };
+      const written = journalTail.then(write, write);
+      journalTail = written;
+      await written;
+    },
+    advanceHash(to) {
+      getHashed().advance(to);
+    },
+    async verify(sizeBytes) {
+      try {
+        return createDigest(algorithm, await getHashed().digestUpTo(sizeBytes)) === digest;
+      } catch (error) {
+        if (errorCode(error) === shortFileCode) return false;
+        throw error;
+      }
+    },
+    forkHash: (to) => getHashed().fork(to),
+    async commit(object) {
+      if (object.digest !== digest) throw new TypeError('a partial file becomes only the object it was begun for');
+      if (isEnded) throw new Error('the partial file has ended already');
+      await journalTail.catch(() => undefined);
+      await options.install(handle, object);
+      // The content is safe: a journal that stays behind is swept at the next start.
+      await end(() => removeFile(journalPath).catch(() => undefined));
+    },
+    abort: () => end(removeBoth),
+    park: () => end(() => Promise.resolve()),
+    async close() {
+      if (!isEnded) await end(() => Promise.resolve());
+      await hashed?.close();
+      await handle.close();
+    },
+  };
+}

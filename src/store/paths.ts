@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { digestAlgorithm, digestHex, isDigest, type Digest } from '../oci/digest.ts';
+import type { StoredObject } from './content-store.ts';
+
+/** Where things are under `cache.path` (design, section 5). Names come from checked digests only. */
+export interface StorePaths {
+  readonly root: string;
+  readonly blobs: string;
+  readonly fills: string;
+  readonly quarantine: string;
+  readonly catalog: string;
+  readonly lock: string;
+  readonly owner: string;
+  readonly format: string;
+  /** The directory of an object and its file in it. */
+  blobDirectory(object: Omit<StoredObject, 'sizeBytes'>): string;
+  blob(object: Omit<StoredObject, 'sizeBytes'>): string;
+  partial(digest: Digest): string;
+  journal(digest: Digest): string;
+}
+
+export function createStorePaths(root: string): StorePaths {
+  const blobs = join(root, 'blobs');
+  const fills = join(root, 'fills');
+  const blobDirectory: StorePaths['blobDirectory'] = ({ digest, provenance }) =>
+    join(blobs, provenance, digestAlgorithm(digest), digestHex(digest).slice(0, 2));
+  const inFills = (digest: Digest, extension: string) =>
+    join(fills, `${digestAlgorithm(digest)}-${digestHex(digest)}${extension}`);
+  return {
+    root,
+    blobs,
+    fills,
+    quarantine: join(root, 'quarantine'),
+    catalog: join(root, 'catalog.db'),
+    lock: join(root, 'lock'),
+    owner: join(root, 'owner.json'),
+    format: join(root, 'format'),
+    blobDirectory,
+    blob: (object) => join(blobDirectory(object), digestHex(object.digest)),
+    partial: (digest) => inFills(digest, '.part'),
+    journal: (digest) => inFills(digest, '.journal'),
+  };
+}
+
+/** The digest that a partial file is named after, undefined for any other file in `fills/`. */
+export function findPartialDigest(fileName: string): Digest | undefined {
+  const match = /^(sha256|sha512)-([0-9a-f]+)\.part$/.exec(fileName);
+  const digest = match === null ? '' : `${match[1]}:${match[2]}`;
+  return isDigest(digest) ? digest : undefined;
+}

@@ -1,0 +1,116 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Clock, Timer } from '../telemetry/clock.ts';
+import type { Health } from '../telemetry/health.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import type { Catalog } from './catalog.ts';
+import { createCatalogOverlay } from './catalog-overlay.ts';
+import { createCatalogReads } from './catalog-reads.ts';
+import type { CatalogChange, CatalogReply, CatalogRequest, CatalogState } from './catalog-protocol.ts';
+import { createCatalogWriter } from './catalog-writer.ts';
+import { startWorker } from './worker-port.ts';
+
+export interface SqliteCatalogOptions {
+  /** The database file; its directory belongs to this process alone. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly health: Health;
+}
+
+const touchDelayMs = 1000;
+
+/**
+ * Opens the catalog; damage is moved aside, and `state` says what was found. Never refuses: without a
+ * usable disk it remembers in memory until there is one.
+ */
+export async function openSqliteCatalog(
+  options: SqliteCatalogOptions,
+): Promise<{ readonly catalog: Catalog; readonly state: CatalogState }> {
+  const { clock } = options;
+  const port = startWorker<CatalogRequest, CatalogReply>(import.meta.url, 'catalog-worker');
+  const state = await openInWorker(options, (request) => port.request(request));
+  const overlay = createCatalogOverlay();
+  const reads = createCatalogReads({ ...options, overlay });
+  const writer = createCatalogWriter({ ...options, port, onSettled: (number) => overlay.settle(number) });
+  const touches = new Map<Digest, number>();
+  let touchTimer: Timer | undefined;
+
+  function write(change: CatalogChange): Promise<void> {
+    const before = reads.adjustTotals(change);
+    const { number, whenSettled } = writer.write(change);
+    overlay.apply(number, change, () => before);
+    return whenSettled;
+  }
+
+  function writeTouches(): void {
+    touchTimer?.stop();
+    touchTimer = undefined;
+    const lastUsedMs = Math.floor(clock.wallMs());
+    for (const [digest, hits] of touches) void write({ type: 'touch-content', digest, lastUsedMs, hits });
+    touches.clear();
+  }
+
+  const catalog: Catalog = {
+    findContent: (digest) => reads.findContent(digest),
+    addContent(object, { mediaType }) {
+      const { digest, sizeBytes, provenance } = object;
+      const hits = reads.findContent(digest)?.hits ?? 0;
+      const lastUsedMs = Math.floor(clock.wallMs());
+      return write({ type: 'add-content', record: { digest, sizeBytes, provenance, mediaType, lastUsedMs, hits } });
+    },
+    promoteContent: (digest) => write({ type: 'promote-content', digest }),
+    removeContent(digest) {
+      touches.delete(digest);
+      return write({ type: 'remove-content', digest });
+    },
+    touchContent(digest) {
+      touches.set(digest, (touches.get(digest) ?? 0) + 1);
+      touchTimer ??= clock.startTimer(touchDelayMs, writeTouches);
+    },
+    listEvictable(limit) {
+      // What was used in the last second must not look old.
+      writeTouches();
+      return reads.listEvictable(limit);
+    },
+    totals: () => reads.totals(),
+    setChildren: (manifest, children) => write({ type: 'set-children', manifest, children }),
+    findDescriptor: (repository, digest) => reads.findDescriptor(repository, digest),
+    hasLink: (repository, digest) => reads.hasLink(repository, digest),
+    addLink(repository, digest) {
+      if (reads.hasLink(repository, digest)) return Promise.resolve();
+      return write({ type: 'add-link', repository: { ...repository }, digest });
+    },
+    findTag: (repository, tag) => reads.findTag(repository, tag),
+    setTag: (repository, tag, record) => write({ type: 'set-tag', repository, tag, record }),
+    removeTag: (repository, tag) => write({ type: 'remove-tag', repository, tag }),
+    listPublicRepositories: () => reads.listPublicRepositories(),
+    async close() {
+      writeTouches();
+      await writer.close();
+      // The reader first: the last connection to go merges the -wal file, which only the writer can.
+      reads.close();
+      await port.request({ type: 'close' }).catch(() => undefined);
+      await port.terminate();
+    },
+  };
+  return { catalog, state };
+}
+
+async function openInWorker(
+  options: SqliteCatalogOptions,
+  request: (body: CatalogRequest) => Promise<CatalogReply>,
+): Promise<CatalogState> {
+  try {
+    const state = (await request({ type: 'open', path: options.path })) ?? 'new';
+    if (state === 'damaged') {
+      options.log.warn({}, 'the catalog was damaged; it is made anew from the files, restricted content without links');
+    }
+    return state;
+  } catch (error) {
+    options.log.error({ err: error }, 'the catalog cannot be opened');
+    options.health.report('catalog', 'the catalog cannot be opened: what is new is forgotten on restart');
+    return 'new';
+  }
+}
