@@ -78,6 +78,15 @@ export class Segments {
     return start >= end || this.#coming.size > 0 ? undefined : this.#open({ start, end });
   }
 
+  /** Makes the only running segment bring everything that is missing; false when others run. */
+  extend(segment: Segment): boolean {
+    const own = this.#own(segment);
+    if (this.#coming.size > 1) return false;
+    own.position = this.here.firstMissing(0);
+    own.end = this.#sizeBytes ?? Infinity;
+    return true;
+  }
+
   /** `length` bytes have arrived for this segment and can be read. They must fit into it. */
   advance(segment: Segment, length: number): void {
     const own = this.#own(segment);
@@ -110,7 +119,7 @@ export class Segments {
   }
 
   #planDemand(plan: Plan): Span | undefined {
-    const position = Math.min(...plan.waiting.filter((offset) => this.#isOpen(offset)));
+    const position = Math.min(...plan.waiting.filter((offset) => this.isOpen(offset)));
     if (position === Infinity) return undefined;
     return this.#pieceAt(position, this.#demandLength(plan, position));
   }
@@ -129,14 +138,14 @@ export class Segments {
     if (!plan.isWhole) return this.#planAsked(plan);
     const front = plan.waiting.length === 0 ? 0 : Math.min(...plan.waiting);
     const ahead = this.#firstOpen(front);
-    const position = this.#isOpen(ahead) ? ahead : this.#firstOpen(0);
-    return this.#isOpen(position) ? this.#pieceAt(position, plan.pieceBytes) : undefined;
+    const position = this.isOpen(ahead) ? ahead : this.#firstOpen(0);
+    return this.isOpen(position) ? this.#pieceAt(position, plan.pieceBytes) : undefined;
   }
 
   #planAsked(plan: Plan): Span | undefined {
     for (const span of plan.asked.spans) {
       const position = this.#firstOpen(span.start);
-      if (position < span.end && this.#isOpen(position)) {
+      if (position < span.end && this.isOpen(position)) {
         return this.#pieceAt(position, Math.min(span.end - position, plan.pieceBytes));
       }
     }
@@ -164,8 +173,8 @@ export class Segments {
     return { start, end };
   }
 
-  /** Neither here nor coming, and inside the object. */
-  #isOpen(offset: number): boolean {
+  /** Whether the byte is neither here nor coming, and inside the object. */
+  isOpen(offset: number): boolean {
     return offset < (this.#sizeBytes ?? Infinity) && this.#firstOpen(offset) === offset;
   }
 

@@ -1,0 +1,66 @@
+import type { BodyChunk } from './pull.ts';
+
+const largeBytes = 256 * 1024;
+const smallBytes = 16 * 1024;
+
+/** A buffer lent by the pool; `release` gives it back, once. */
+export interface LentBuffer {
+  readonly bytes: Buffer;
+  release(): void;
+}
+
+/**
+ * The buffers in which bodies travel from file to socket: reused, and bounded together, so that memory
+ * does not grow with the number of readers. While half of the pool is out, readers get small ones;
+ * when all of it is out, they wait in line.
+ */
+export class BufferPool {
+  readonly #maxBytes: number;
+  readonly #free = new Map<number, Buffer[]>([
+    [largeBytes, []],
+    [smallBytes, []],
+  ]);
+  readonly #queue: ((buffer: LentBuffer) => void)[] = [];
+  #lentBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get lentBytes(): number {
+    return this.#lentBytes;
+  }
+
+  async take(): Promise<LentBuffer> {
+    return this.#tryTake() ?? (await new Promise<LentBuffer>((resolve) => this.#queue.push(resolve)));
+  }
+
+  #tryTake(): LentBuffer | undefined {
+    const size = this.#lentBytes + largeBytes <= this.#maxBytes / 2 ? largeBytes : smallBytes;
+    if (this.#lentBytes + size > this.#maxBytes) return undefined;
+    this.#lentBytes += size;
+    const bytes = this.#free.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
+    let isOut = true;
+    const release = (): void => {
+      if (!isOut) return;
+      isOut = false;
+      this.#giveBack(bytes);
+    };
+    return { bytes, release };
+  }
+
+  #giveBack(bytes: Buffer): void {
+    this.#lentBytes -= bytes.length;
+    this.#free.get(bytes.length)?.push(bytes);
+    while (this.#queue.length > 0) {
+      const buffer = this.#tryTake();
+      if (buffer === undefined) return;
+      this.#queue.shift()?.(buffer);
+    }
+  }
+}
+
+/** The first `length` bytes of a lent buffer, as a chunk of a body. */
+export function chunkOf(buffer: LentBuffer, length: number): BodyChunk {
+  return { bytes: buffer.bytes.subarray(0, length), release: buffer.release };
+}

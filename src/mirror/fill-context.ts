@@ -1,0 +1,52 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Provenance } from '../oci/provenance.ts';
+import type { ContentStore, StoredObject } from '../store/content-store.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { ConnectionSlots } from './connection-slots.ts';
+import type { FillLimits } from './fill-limits.ts';
+import type { Source } from './sources.ts';
+
+/** Room in the store; the store's eviction fulfils it. */
+export interface Space {
+  /** Whether an object of this size can be kept at all. */
+  fits(sizeBytes: number): boolean;
+  /** Books bytes that are on their way in; the result gives the booking back. */
+  reserve(sizeBytes: number): () => void;
+  /** After the disk refused a write: true when something was freed and trying again makes sense. */
+  makeRoom(bytes: number): Promise<boolean>;
+}
+
+/** How a fill ended, for log and metric. */
+export interface FillReport {
+  readonly digest: Digest;
+  readonly upstream: string;
+  readonly repository: string;
+  readonly result: 'committed' | 'failed' | 'parked' | 'mismatch' | 'bypassed';
+  readonly sizeBytes: number | undefined;
+  readonly receivedBytes: number;
+  readonly durationMs: number;
+  readonly provenance: Provenance | undefined;
+  readonly error: unknown;
+}
+
+/** What all fills share, and whom they tell. */
+export interface FillContext {
+  readonly content: ContentStore;
+  readonly space: Space;
+  readonly buffers: BufferPool;
+  readonly slots: ConnectionSlots;
+  readonly limits: FillLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** Whether the budget for fills without readers allows this one, with so much still to fetch, to go on. */
+  mayFinishUnread(digest: Digest, remainingBytes: number): boolean;
+  /** The object is content now; these sources have proven that they have it. */
+  onCommitted(object: StoredObject, sources: readonly Source[]): void;
+  onStoreError(operation: string, error: unknown): void;
+  /** The fill takes no more readers. */
+  onEnded(report: FillReport): void;
+}

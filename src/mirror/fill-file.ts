@@ -1,0 +1,110 @@
+import type { Digest } from '../oci/digest.ts';
+import type { Span } from '../oci/span.ts';
+import type { PartialContent, StoredObject, StreamHash } from '../store/content-store.ts';
+import type { FillContext } from './fill-context.ts';
+import { Journal } from './journal.ts';
+import type { Segments } from './segments.ts';
+
+/**
+ * The file side of a fill: where bytes are written and read back, hashed, kept or thrown away.
+ */
+export class FillFile {
+  readonly #partial: PartialContent;
+  readonly #journal: Journal;
+  readonly #context: FillContext;
+  #releaseSpace: (() => void) | undefined;
+
+  private constructor(partial: PartialContent, segments: Segments, context: FillContext) {
+    this.#partial = partial;
+    this.#journal = new Journal(partial, segments, context.clock);
+    this.#context = context;
+  }
+
+  /** Opens or creates the file and books in `segments` what an earlier fill left. Rejects with what the disk said. */
+  static async open(digest: Digest, segments: Segments, context: FillContext): Promise<FillFile> {
+    const partial = await context.content.begin(digest);
+    for (const span of partial.recovered.spans) segments.here.add(span);
+    return new FillFile(partial, segments, context);
+  }
+
+  get recoveredSizeBytes(): number | undefined {
+    return this.#partial.recovered.sizeBytes;
+  }
+
+  get recoveredSpans(): readonly Span[] {
+    return this.#partial.recovered.spans;
+  }
+
+  /** Books the object's size in the store, until the file is kept or thrown away. */
+  reserve(sizeBytes: number): void {
+    this.#releaseSpace ??= this.#context.space.reserve(sizeBytes);
+  }
+
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#partial.write(offset, bytes);
+    } catch (error) {
+      if (!(await this.#context.space.makeRoom(bytes.length))) throw error;
+      await this.#partial.write(offset, bytes);
+    }
+  }
+
+  /** Bytes have been written: `prefixEnd` is the first one that is missing. */
+  onWritten(prefixEnd: number): void {
+    this.#partial.advanceHash(prefixEnd);
+    this.#journal.touch();
+  }
+
+  read(position: number, into: Uint8Array): Promise<number> {
+    return this.#partial.read(position, into);
+  }
+
+  verify(sizeBytes: number): Promise<boolean> {
+    return this.#partial.verify(sizeBytes);
+  }
+
+  forkHash(end: number): Promise<StreamHash> {
+    return this.#partial.forkHash(end);
+  }
+
+  /** Makes content of it; false when the disk refused, then nothing is kept. */
+  async commit(object: StoredObject): Promise<boolean> {
+    try {
+      await this.#journal.stop();
+      await this.#partial.commit(object);
+      return true;
+    } catch (error) {
+      this.#context.onStoreError('commit', error);
+      await this.#tryTo('abort', () => this.#partial.abort());
+      return false;
+    } finally {
+      this.#releaseSpace?.();
+    }
+  }
+
+  /** Keeps what is here for a later fill. */
+  async keep(): Promise<void> {
+    await this.#tryTo('journal', () => this.#journal.save());
+    await this.#tryTo('park', () => this.#partial.park());
+    this.#releaseSpace?.();
+  }
+
+  async discard(): Promise<void> {
+    await this.#tryTo('journal', () => this.#journal.stop());
+    await this.#tryTo('abort', () => this.#partial.abort());
+    this.#releaseSpace?.();
+  }
+
+  /** Once, when neither the fill nor a reader needs it. */
+  close(): void {
+    void this.#tryTo('close', () => this.#partial.close());
+  }
+
+  async #tryTo(operation: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#context.onStoreError(operation, error);
+    }
+  }
+}

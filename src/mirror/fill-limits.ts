@@ -1,0 +1,32 @@
+/** Bounds of a fill; configured under `fill` (design, section 3). */
+export interface FillLimits {
+  /** A segment that receives nothing for so long is asked again. */
+  readonly idleTimeoutMs: number;
+  /** A segment slower than this is asked again. */
+  readonly minBytesPerSecond: number;
+  /** A fill that gains less than 64 KiB in this time gives up. */
+  readonly resumeForMs: number;
+  /** Connections of one fill. */
+  readonly maxConnections: number;
+  /** What fills without readers may still fetch, all together. */
+  readonly abandonedBytes: number;
+  /** Where a blob of unknown size is cut off. */
+  readonly maxBlobBytes: number;
+}
+
+const MiB = 1024 * 1024;
+
+/** Under this size one plain GET is cheaper than ranges. */
+export const plainGetBelowBytes = 16 * MiB;
+/** The first request for a blob of unknown size: small blobs come whole, large ones name their size. */
+export const firstPieceBytes = 16 * MiB;
+export const minPieceBytes = 8 * MiB;
+export const maxPieceBytes = 64 * MiB;
+/** A piece opened ahead of the window for a waiting reader. */
+export const demandPieceBytes = 2 * MiB;
+/** Held back from whole-body readers until size and digest agree. */
+export const tailBytes = 64 * 1024;
+/** Objects up to this size are verified before headers, so that a bad one is an error and not a broken body. */
+export const verifyFirstBytes = MiB;
+/** Where an unread fill of which less than half is here still goes on. */
+export const worthFinishingBytes = 1024 * MiB;

@@ -1,0 +1,270 @@
+import type { Digest } from '../oci/digest.ts';
+import { isMirrorError, MirrorError } from '../oci/errors.ts';
+import type { BlobStream, Upstream } from '../upstream/upstream.ts';
+import type { FillContext, FillReport } from './fill-context.ts';
+import { FillFile } from './fill-file.ts';
+import { demandPieceBytes, worthFinishingBytes } from './fill-limits.ts';
+import { Fill, type FillState } from './fill.ts';
+import type { Source } from './sources.ts';
+import { toMirrorError, Transfer, type Wish } from './transfer.ts';
+
+export interface FillStart {
+  readonly digest: Digest;
+  readonly upstream: Upstream;
+  readonly repository: string;
+  /** What a manifest of the same repository says: a hint until upstream says more. */
+  readonly sizeHintBytes: number | undefined;
+  /** Whether the last fill of this digest brought wrong bytes: then another URL is tried first. */
+  readonly avoidLastUrl: boolean;
+  /** Resolves when the digest's last fill has let go of its file. */
+  readonly after: Promise<void>;
+}
+
+/**
+ * Runs one fill from its first request to the commit: `Transfer` fetches, the file takes what comes, and it
+ * becomes content only when all of it hashes to the digest.
+ */
+export class FillRun {
+  readonly fill: Fill;
+  readonly #context: FillContext;
+  readonly #start: FillStart;
+  readonly #startedMs: number;
+  readonly #transfer: Transfer;
+  #receivedBytes = 0;
+  #isReady = false;
+  #isVerifying = false;
+  #isOver = false;
+
+  constructor(start: FillStart, context: FillContext) {
+    this.#start = start;
+    this.#context = context;
+    this.#startedMs = context.clock.monotonicMs();
+    this.fill = new Fill(start.digest, context.clock);
+    this.fill.sources.join(start.upstream, start.repository);
+    this.#transfer = this.#createTransfer();
+    this.fill.drive({
+      schedule: () => this.#isReady && this.#transfer.schedule(),
+      onUnread: () => this.#onUnread(),
+    });
+    void this.#begin();
+  }
+
+  /** Ends for now; what is here is kept for later. Resolves when the file is let go of. */
+  async park(): Promise<void> {
+    if (this.fill.state === 'running') {
+      const message = 'the mirror is shutting down';
+      this.#finish('parked', new MirrorError({ kind: 'shutting-down', message, retryAfterMs: 1000 }));
+      if (this.fill.file !== undefined) await this.#close('parked', (file) => file.keep());
+    }
+    await this.fill.ended;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#start.after;
+    try {
+      this.fill.file = await FillFile.open(this.fill.digest, this.fill.segments, this.#context);
+    } catch (error) {
+      await this.#bypass('begin', error);
+      return;
+    }
+    if (this.fill.state !== 'running') {
+      await this.#close('parked', (file) => file.keep());
+      return;
+    }
+    await this.#askAhead(this.fill.file);
+    this.#isReady = true;
+    this.#transfer.schedule();
+    this.#checkComplete();
+  }
+
+  #createTransfer(): Transfer {
+    const { limits, slots, clock } = this.#context;
+    return new Transfer({
+      digest: this.fill.digest,
+      segments: this.fill.segments,
+      sources: this.fill.sources,
+      sizeHintBytes: this.#start.sizeHintBytes,
+      avoidLastUrl: this.#start.avoidLastUrl,
+      limits,
+      slots,
+      clock,
+      wish: () => this.#wish(),
+      onAnswer: (source, stream) => this.#onAnswer(source, stream),
+      write: (offset, bytes) => this.#write(offset, bytes),
+      onWritten: () => this.#onWritten(),
+      onReceived: (source, bytes) => {
+        this.#receivedBytes += bytes;
+        this.#context.meter.upstreamBytes(source.upstream.name, bytes);
+      },
+      onUnsizedEnd: (sizeBytes) => this.#setSize(sizeBytes),
+      onRefused: () => this.fill.progress.wakeAll(),
+      onGivenUp: (error) => void this.#giveUp(error),
+    });
+  }
+
+  /**
+   * Two kinds of fill cannot begin with a segment: one of which everything is here already, which upstream must
+   * still allow, and one of which only the last bytes are wanted while nobody knows where these are.
+   */
+  async #askAhead(file: FillFile): Promise<void> {
+    const { recoveredSizeBytes } = file;
+    const isAllHere =
+      recoveredSizeBytes !== undefined && this.fill.segments.here.covers({ start: 0, end: recoveredSizeBytes });
+    const source = this.fill.sources.current;
+    if (source === undefined || !(isAllHere || this.fill.interests.needSize)) return;
+    try {
+      const head = await source.upstream.headBlob(source.repository, this.fill.digest);
+      if (this.fill.state !== 'running') return;
+      const sizeBytes = head.sizeBytes ?? this.#start.sizeHintBytes;
+      if (sizeBytes !== undefined) this.#setSize(sizeBytes);
+      this.fill.hasAnswer = sizeBytes !== undefined;
+      this.fill.prove(source, head.provenance);
+    } catch (error) {
+      if (isMirrorError(error) && error.isFinal) this.#transfer.refuse(source, error);
+      else if (isAllHere) await this.#giveUp(toMirrorError(error));
+    }
+    if (this.fill.sizeBytes === undefined) this.fill.interests.wantWhole();
+  }
+
+  #wish(): Wish {
+    return {
+      waiting: this.fill.interests.waiting(this.fill.segments.here, this.fill.sizeBytes),
+      isWhole: this.fill.interests.isWhole(this.fill.sizeBytes),
+      asked: this.fill.interests.asked,
+      demandBytes: demandPieceBytes,
+      hasReaders: this.fill.interests.size > 0,
+    };
+  }
+
+  #onAnswer(source: Source, stream: BlobStream): void {
+    if (this.fill.state !== 'running') throw new Error('the fill has ended');
+    const sizeBytes = stream.sizeBytes ?? (stream.start === 0 ? stream.end : undefined) ?? this.#start.sizeHintBytes;
+    if (this.fill.sizeBytes !== undefined && sizeBytes !== undefined && sizeBytes !== this.fill.sizeBytes) {
+      throw new MirrorError({ kind: 'content-mismatch', message: 'upstream names two sizes for one digest' });
+    }
+    if (sizeBytes !== undefined && this.fill.sizeBytes === undefined) this.#setSize(sizeBytes);
+    this.fill.hasAnswer = true;
+    this.fill.prove(source, stream.provenance);
+    this.#checkComplete();
+    if (this.fill.interests.size === 0) this.#onUnread();
+  }
+
+  #setSize(sizeBytes: number): void {
+    this.#refuseAbove(sizeBytes);
+    const recoveredSize = this.fill.file?.recoveredSizeBytes;
+    if (recoveredSize !== undefined && recoveredSize !== sizeBytes) this.fill.segments.here.clear();
+    this.fill.segments.setSize(sizeBytes);
+    this.fill.interests.clip(sizeBytes);
+    if (!this.#context.space.fits(sizeBytes)) {
+      void this.#bypass('fit', undefined);
+      return;
+    }
+    this.fill.file?.reserve(sizeBytes);
+    this.#checkComplete();
+  }
+
+  #refuseAbove(bytes: number): void {
+    if (bytes <= this.#context.limits.maxBlobBytes) return;
+    throw new MirrorError({ kind: 'upstream-failed', message: 'the blob is larger than maxBlobSize', isFinal: true });
+  }
+
+  async #write(offset: number, bytes: Uint8Array): Promise<void> {
+    this.#refuseAbove(offset + bytes.length);
+    try {
+      await this.fill.file?.write(offset, bytes);
+    } catch (error) {
+      await this.#bypass('write', error);
+      throw error;
+    }
+  }
+
+  #onWritten(): void {
+    if (this.fill.state !== 'running') return;
+    this.fill.file?.onWritten(this.fill.segments.here.firstMissing(0));
+    this.fill.progress.wakeSoon();
+    this.#checkComplete();
+  }
+
+  #checkComplete(): void {
+    if (this.fill.state !== 'running' || this.#isVerifying || this.fill.provenance === undefined) return;
+    if (!this.fill.segments.isComplete || this.fill.file === undefined) return;
+    this.#isVerifying = true;
+    void this.#verify(this.fill.file, this.fill.sizeBytes ?? 0);
+  }
+
+  async #verify(file: FillFile, sizeBytes: number): Promise<void> {
+    let isRight: boolean;
+    try {
+      isRight = await file.verify(sizeBytes);
+    } catch (error) {
+      await this.#bypass('verify', error);
+      return;
+    }
+    if (this.fill.state !== 'running') return;
+    if (!isRight) {
+      const message = 'upstream sent other content than the digest names';
+      this.#finish('failed', new MirrorError({ kind: 'content-mismatch', message }));
+      await this.#close('mismatch', () => file.discard());
+      return;
+    }
+    this.#finish('verified', undefined);
+    const object = { digest: this.fill.digest, sizeBytes, provenance: this.fill.provenance ?? 'restricted' };
+    const isKept = await file.commit(object);
+    if (isKept) this.#context.onCommitted(object, this.fill.sources.proven);
+    await this.#close(isKept ? 'committed' : 'failed', async () => {});
+  }
+
+  async #giveUp(error: MirrorError): Promise<void> {
+    if (this.fill.state !== 'running') return;
+    this.#finish('failed', error);
+    // After an outage the next fill goes on from here; after a final answer there is nothing to go on with.
+    const isWorthKeeping =
+      !error.isFinal && this.fill.sizeBytes !== undefined && this.fill.segments.here.totalBytes > 0;
+    await this.#close('failed', (file) => (isWorthKeeping ? file.keep() : file.discard()));
+  }
+
+  /** Nobody reads any more: finish it if that is cheap, keep it for later if not. */
+  #onUnread(): void {
+    if (this.#isOver) this.fill.file?.close();
+    // Before upstream's first answer nobody can say; then this is asked again.
+    if (this.fill.state !== 'running' || !this.fill.hasAnswer) return;
+    const { sizeBytes } = this.fill;
+    const remaining = this.fill.segments.missingBytes;
+    const isCheap = sizeBytes !== undefined && (remaining * 2 <= sizeBytes || remaining <= worthFinishingBytes);
+    const isWanted = this.fill.interests.isWhole(sizeBytes);
+    if (isWanted && isCheap && this.#context.mayFinishUnread(this.fill.digest, remaining)) return;
+    this.#finish('parked', undefined);
+    void this.#close('parked', (file) => (sizeBytes === undefined ? file.discard() : file.keep()));
+  }
+
+  /** The store cannot hold it: each reader drains what is here and goes on with a stream of its own. */
+  async #bypass(operation: string, error: unknown): Promise<void> {
+    if (this.fill.state !== 'running') return;
+    if (error !== undefined) this.#context.onStoreError(operation, error);
+    this.#finish('bypassed', undefined);
+    await this.#close('bypassed', (file) => file.discard());
+  }
+
+  #finish(state: FillState, failure: MirrorError | undefined): void {
+    this.#transfer.end();
+    this.fill.finish(state, failure);
+  }
+
+  async #close(result: FillReport['result'], end: (file: FillFile) => Promise<void>): Promise<void> {
+    if (this.fill.file !== undefined) await end(this.fill.file);
+    this.#isOver = true;
+    if (this.fill.interests.size === 0) this.fill.file?.close();
+    this.#context.onEnded({
+      digest: this.fill.digest,
+      upstream: this.#start.upstream.name,
+      repository: this.#start.repository,
+      result,
+      sizeBytes: this.fill.sizeBytes,
+      receivedBytes: this.#receivedBytes,
+      durationMs: this.#context.clock.monotonicMs() - this.#startedMs,
+      provenance: this.fill.provenance,
+      error: this.fill.failure,
+    });
+    this.fill.setEnded();
+  }
+}

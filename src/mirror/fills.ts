@@ -1,0 +1,89 @@
+import type { Digest } from '../oci/digest.ts';
+import type { FillContext, FillReport } from './fill-context.ts';
+import { FillRun, type FillStart } from './fill-run.ts';
+import type { Fill } from './fill.ts';
+
+/** How many digests are remembered for having come wrong. */
+const maxSuspects = 1000;
+
+/** What the fills need from outside, and whom they tell; the rest of their context is made here. */
+export type FillsOptions = Omit<FillContext, 'mayFinishUnread' | 'onEnded'>;
+
+/** All fills: at most one per digest. */
+export class Fills {
+  readonly #running = new Map<Digest, FillRun>();
+  readonly #suspects = new Set<Digest>();
+  readonly #context: FillContext;
+  #isClosing = false;
+
+  constructor(options: FillsOptions) {
+    this.#context = {
+      ...options,
+      mayFinishUnread: (digest, remainingBytes) => this.#mayFinishUnread(digest, remainingBytes),
+      onEnded: (report) => this.#onEnded(report),
+    };
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  get readers(): number {
+    let readers = 0;
+    for (const { fill } of this.#running.values()) readers += fill.interests.size;
+    return readers;
+  }
+
+  /** The fill of this digest that takes readers. */
+  find(digest: Digest): Fill | undefined {
+    const fill = this.#running.get(digest)?.fill;
+    return fill?.state === 'running' || fill?.state === 'verified' ? fill : undefined;
+  }
+
+  /** A new fill; the caller has looked for a running one in the same turn. */
+  start(start: Omit<FillStart, 'avoidLastUrl' | 'after'>): Fill {
+    const last = this.#running.get(start.digest)?.fill;
+    const avoidLastUrl = this.#suspects.delete(start.digest);
+    const run = new FillRun({ ...start, avoidLastUrl, after: last?.ended ?? Promise.resolve() }, this.#context);
+    this.#running.set(start.digest, run);
+    return run.fill;
+  }
+
+  /** Parks what runs and waits until every file is let go of. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    while (this.#running.size > 0) {
+      await Promise.all([...this.#running.values()].map((run) => run.park()));
+    }
+  }
+
+  #mayFinishUnread(digest: Digest, remainingBytes: number): boolean {
+    if (this.#isClosing) return false;
+    let bytes = remainingBytes;
+    for (const { fill } of this.#running.values()) {
+      if (fill.digest !== digest && fill.interests.size === 0) bytes += fill.segments.missingBytes;
+    }
+    return bytes <= this.#context.limits.abandonedBytes;
+  }
+
+  #onEnded(report: FillReport): void {
+    const { meter, log } = this.#context;
+    // A fill that was started after this one had ended for its readers has taken its place.
+    const fill = this.#running.get(report.digest)?.fill;
+    if (fill !== undefined && fill.state !== 'running') this.#running.delete(report.digest);
+    meter.fill({
+      upstream: report.upstream,
+      result: report.result,
+      seconds: report.durationMs / 1000,
+      bytes: report.receivedBytes,
+    });
+    if (report.result === 'mismatch') this.#onMismatch(report);
+    else log.info({ fill: report }, `fill ${report.result}`);
+  }
+
+  #onMismatch(report: FillReport): void {
+    this.#context.meter.digestMismatch(report.upstream);
+    this.#context.log.error({ fill: report }, 'content does not match its digest; nothing is kept');
+    if (this.#suspects.size < maxSuspects) this.#suspects.add(report.digest);
+  }
+}
