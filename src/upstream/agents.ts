@@ -1,0 +1,103 @@
+import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import type { SecureContext } from 'node:tls';
+import { createConnector, createTlsContext, type Lookup } from './connector.ts';
+import type { Egress } from './egress.ts';
+import type { ProxyOptions, UpstreamTlsOptions } from './options.ts';
+
+/**
+ * Separate connections for what must not wait for each other: stalled blobs starve no manifest, and no token.
+ * `single`: a new connection for one request.
+ */
+export type Pool = 'metadata' | 'blob' | 'token' | 'single';
+
+const connectionsPerOrigin: Readonly<Record<Pool, number | undefined>> = {
+  metadata: 16,
+  blob: 32,
+  token: 4,
+  single: undefined,
+};
+
+export interface AgentsOptions {
+  readonly egress: Egress;
+  readonly connectTimeoutMs: number;
+  readonly lookup: Lookup | undefined;
+  readonly tls: UpstreamTlsOptions | undefined;
+  readonly proxy: ProxyOptions | undefined;
+}
+
+/** The connections of one upstream URL. */
+export interface Agents {
+  get(pool: Pool, isOwn: boolean): Dispatcher;
+  /** Whether this error ended a connection that had already brought an answer: nobody's fault, ask again. */
+  isLostReusedConnection(error: unknown): boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * HTTP/1.1 throughout: one HTTP/2 connection defeats parallel segments, and metadata gains nothing by it.
+ * undici's own time limits are off; the transport's run on the injected clock.
+ */
+export function createAgents(options: AgentsOptions): Agents {
+  const agents = new Map<string, Dispatcher>();
+  const lostReused = new WeakSet<Error>();
+  const contexts = new Map<boolean, SecureContext | undefined>();
+  const contextFor = (isOwn: boolean) => {
+    if (!contexts.has(isOwn)) contexts.set(isOwn, createTlsContext(options.tls, isOwn));
+    return contexts.get(isOwn);
+  };
+  return {
+    get(pool, isOwn) {
+      const key = `${pool} ${isOwn}`;
+      let agent = agents.get(key);
+      if (agent === undefined) {
+        agent = createAgent(options, pool, contextFor(isOwn), lostReused);
+        agents.set(key, agent);
+      }
+      return agent;
+    },
+    isLostReusedConnection: (error) => error instanceof Error && (lostReused.has(error) || isClosedAfterUse(error)),
+    async close() {
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      agents.clear();
+    },
+  };
+}
+
+function createAgent(
+  { egress, connectTimeoutMs, lookup, proxy }: AgentsOptions,
+  pool: Pool,
+  secureContext: SecureContext | undefined,
+  lostReused: WeakSet<Error>,
+): Dispatcher {
+  const connections = connectionsPerOrigin[pool];
+  const settings = {
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    ...(connections === undefined ? {} : { connections }),
+    connect: createConnector({
+      egress,
+      timeoutMs: connectTimeoutMs,
+      lookup,
+      secureContext,
+      onSocketError(error, isReused) {
+        if (isReused) lostReused.add(error);
+      },
+    }),
+  };
+  if (proxy === undefined) return new Agent(settings);
+  return new EnvHttpProxyAgent({
+    ...settings,
+    connectTimeout: connectTimeoutMs,
+    httpProxy: proxy.url,
+    httpsProxy: proxy.url,
+    noProxy: `${proxy.noProxy},localhost,127.0.0.1,::1`,
+    ...(secureContext === undefined ? {} : { requestTls: { secureContext } }),
+  });
+}
+
+/** undici's "other side closed" names the bytes that the socket had read before. */
+function isClosedAfterUse(error: Error): boolean {
+  const { code, socket } = error as { code?: unknown; socket?: { bytesRead?: number } | null };
+  return code === 'UND_ERR_SOCKET' && (socket?.bytesRead ?? 0) > 0;
+}

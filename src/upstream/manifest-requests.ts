@@ -1,0 +1,120 @@
+import { isDigest, type Digest } from '../oci/digest.ts';
+import { MirrorError } from '../oci/errors.ts';
+import { maxManifestBytes } from '../oci/manifest.ts';
+import { essenceOf, isManifestType, manifestAccept } from '../oci/media-type.ts';
+import { formatReference, type Reference } from '../oci/reference.ts';
+import { createAnswerError } from './answer-error.ts';
+import type { Identity } from './authenticator.ts';
+import type { Registry, RegistryAnswer } from './registry-request.ts';
+import { discardBody, findLength, readBody } from './response-body.ts';
+import type { FetchedManifest, ManifestHead } from './upstream.ts';
+
+/** Answers to a HEAD that are not believed before a GET has said the same. */
+const doubtfulHeadStatuses = new Set([400, 403, 405, 501]);
+
+/** Free of Docker Hub's limit. One GET where HEAD is refused. */
+export async function headManifest(
+  registry: Registry,
+  repository: string,
+  reference: Reference,
+): Promise<ManifestHead> {
+  const identity = registry.sharesLogin ? 'login' : 'anonymous';
+  const answer = await ask(registry, 'HEAD', identity, repository, reference);
+  discardBody(answer, registry.transport);
+  if (isDoubtful(answer)) {
+    const { bytes, contentType, digest, etag, provenance } = await fetch(registry, identity, repository, reference);
+    return { digest, mediaType: essenceOf(contentType), sizeBytes: bytes.length, etag, provenance };
+  }
+  const mediaType = checkManifest(answer, registry);
+  return {
+    digest: findDigest(answer),
+    mediaType: essenceOf(mediaType),
+    sizeBytes: findLength(answer.headers),
+    etag: answer.headers.etag,
+    provenance: answer.provenance,
+  };
+}
+
+/**
+ * A login that only raises limits is used for what anybody may see, and nothing else: the manifest is asked for
+ * by an anonymous HEAD first, so that it is public whatever the login could see besides.
+ */
+export async function getManifest(
+  registry: Registry,
+  repository: string,
+  reference: Reference,
+): Promise<FetchedManifest> {
+  if (registry.sharesLogin) return await fetch(registry, 'login', repository, reference);
+  if (!registry.hasLogin) return await fetch(registry, 'anonymous', repository, reference);
+  const head = await ask(registry, 'HEAD', 'anonymous', repository, reference);
+  discardBody(head, registry.transport);
+  // Refused HEADs prove nothing: then the anonymous GET has to do, at the price of the lower limit.
+  if (isDoubtful(head)) return await fetch(registry, 'anonymous', repository, reference);
+  checkManifest(head, registry);
+  try {
+    return { ...(await fetch(registry, 'login', repository, reference)), provenance: head.provenance };
+  } catch (error) {
+    // The account may see less than everybody does: it is only there for the limit.
+    if (error instanceof MirrorError && error.isFinal) {
+      return await fetch(registry, 'anonymous', repository, reference);
+    }
+    throw error;
+  }
+}
+
+/** Harbor once left the type out. */
+function isDoubtful({ status, headers }: RegistryAnswer): boolean {
+  return doubtfulHeadStatuses.has(status) || (status === 200 && headers['content-type'] === undefined);
+}
+
+async function fetch(
+  registry: Registry,
+  identity: Identity,
+  repository: string,
+  reference: Reference,
+): Promise<FetchedManifest> {
+  const answer = await ask(registry, 'GET', identity, repository, reference);
+  let contentType: string;
+  try {
+    contentType = checkManifest(answer, registry);
+  } catch (error) {
+    discardBody(answer, registry.transport);
+    throw error;
+  }
+  const bytes = await readBody(answer, maxManifestBytes, registry.transport);
+  return { bytes, contentType, digest: findDigest(answer), etag: answer.headers.etag, provenance: answer.provenance };
+}
+
+async function ask(
+  registry: Registry,
+  method: 'GET' | 'HEAD',
+  identity: Identity,
+  repository: string,
+  reference: Reference,
+): Promise<RegistryAnswer> {
+  return await registry.ask({
+    method,
+    kind: 'manifest',
+    identity,
+    repository,
+    path: `manifests/${formatReference(reference)}`,
+    headers: { accept: manifestAccept },
+    unknownKind: 'manifest-unknown',
+  });
+}
+
+/** A web page with status 200 is no manifest (captive portals, CDN error pages). */
+function checkManifest(answer: RegistryAnswer, { transport }: Registry): string {
+  if (answer.status !== 200) throw createAnswerError(answer, 'manifest-unknown', transport);
+  const contentType = answer.headers['content-type'] ?? '';
+  if (isManifestType(essenceOf(contentType))) return contentType;
+  throw new MirrorError({
+    kind: 'content-mismatch',
+    message: `${transport.name} answered with something that is no manifest`,
+  });
+}
+
+function findDigest({ headers }: RegistryAnswer): Digest | undefined {
+  const digest = headers['docker-content-digest'];
+  return typeof digest === 'string' && isDigest(digest) ? digest : undefined;
+}

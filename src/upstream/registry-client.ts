@@ -1,0 +1,52 @@
+import { Authenticator } from './authenticator.ts';
+import { createCredentials } from './credentials.ts';
+import type { UpstreamContext, UpstreamOptions, UpstreamUrlOptions } from './options.ts';
+import { createRegistry, type Registry } from './registry-request.ts';
+import { createTransport } from './transport.ts';
+
+/** One URL of an upstream, with its own connections, login and tokens: the unit that may fail or be paused. */
+export interface RegistryClient {
+  readonly registry: Registry;
+  readonly hasLogin: boolean;
+  /** Whether its word on tags, tag lists and referrers counts. */
+  readonly isTagSource: boolean;
+  close(): Promise<void>;
+}
+
+export function createRegistryClient(
+  upstream: UpstreamOptions,
+  urlOptions: UpstreamUrlOptions,
+  isTagSource: boolean,
+  context: UpstreamContext,
+): RegistryClient {
+  const { clock, log, health } = context;
+  const baseUrl = parseBaseUrl(urlOptions.url);
+  const transport = createTransport(upstream, baseUrl, context);
+  const credentials = urlOptions.login === undefined ? undefined : createCredentials(urlOptions.login, clock);
+  const { headers = {}, authHosts = [] } = urlOptions;
+  const authenticator = new Authenticator({ transport, url: baseUrl, credentials, authHosts, clock, log, health });
+  const hasLogin = credentials !== undefined;
+  return {
+    hasLogin,
+    isTagSource,
+    registry: createRegistry({
+      baseUrl,
+      transport,
+      authenticator,
+      hasLogin,
+      sharesLogin: hasLogin && upstream.shareCredentials,
+      headers,
+      isIdentified: Object.keys(headers).length > 0 || upstream.tls?.cert !== undefined,
+    }),
+    close: () => transport.close(),
+  };
+}
+
+/** With a slash at its end, so that `v2/` can follow. */
+function parseBaseUrl(text: string): URL {
+  const url = new URL(text);
+  url.search = '';
+  url.hash = '';
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}

@@ -1,0 +1,139 @@
+import type { Provenance } from '../oci/provenance.ts';
+import { createDenial, type UnknownKind } from './answer-error.ts';
+import type { Authenticator, Authorization, Identity } from './authenticator.ts';
+import { followRedirects, type RedirectResponse } from './redirects.ts';
+import { discardBody } from './response-body.ts';
+import { toMirrorError } from './transport-error.ts';
+import type { Transport, TransportRequest } from './transport.ts';
+
+export interface RegistryRequest {
+  readonly method: 'GET' | 'HEAD';
+  readonly kind: TransportRequest['kind'];
+  readonly identity: Identity;
+  /** As upstream knows it. */
+  readonly repository: string;
+  /** After `/v2/REPOSITORY/`, with the query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly unknownKind: UnknownKind;
+  readonly keepsQuery?: boolean;
+  readonly unfollowed?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RegistryAnswer extends RedirectResponse {
+  readonly isLogin: boolean;
+  readonly isLoginUnusable: boolean;
+  readonly provenance: Provenance;
+}
+
+/** One registry URL with its login: what the requests of `manifest-requests`, `blob-requests` and the rest go through. */
+export interface Registry {
+  readonly name: string;
+  /** The login is for everything, not only for raising limits. */
+  readonly sharesLogin: boolean;
+  readonly hasLogin: boolean;
+  readonly transport: Transport;
+  /** Answers every challenge of the registry's own origin; whatever status remains is for the caller. */
+  ask(request: RegistryRequest): Promise<RegistryAnswer>;
+}
+
+export interface RegistryOptions {
+  readonly baseUrl: URL;
+  readonly transport: Transport;
+  readonly authenticator: Authenticator;
+  readonly hasLogin: boolean;
+  readonly sharesLogin: boolean;
+  /** Configured headers, for the registry's own origin. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** A configured header or a client certificate proves who we are: nothing is fetched as anybody. */
+  readonly isIdentified: boolean;
+}
+
+export function createRegistry(options: RegistryOptions): Registry {
+  const { transport, hasLogin, sharesLogin } = options;
+  return {
+    name: transport.name,
+    hasLogin,
+    sharesLogin,
+    transport,
+    async ask(request) {
+      try {
+        return await askWithAuthorization(options, request);
+      } catch (error) {
+        throw toMirrorError(error, transport.name);
+      }
+    },
+  };
+}
+
+async function askWithAuthorization(options: RegistryOptions, request: RegistryRequest): Promise<RegistryAnswer> {
+  const { authenticator, transport } = options;
+  const { identity, repository, signal, unknownKind } = request;
+  let sent = await authenticator.findAuthorization(identity, repository);
+  for (let isFresh = false; ; isFresh = true) {
+    const response = await sendOnce(options, request, sent);
+    if (isBasic(sent) && !response.isForeign && (response.status === 400 || response.status === 401)) {
+      discardBody(response, transport);
+      return await askWithoutLogin(options, request, response.status);
+    }
+    if (response.isForeign || response.status !== 401) {
+      if (sent.isLogin && response.status < 400) authenticator.acceptLogin();
+      return createAnswer(options, response, sent);
+    }
+    discardBody(response, transport);
+    // A 401 to a fresh token is the last word (on Docker Hub absent and private look alike).
+    if (isFresh) throw createDenial(sent, unknownKind, transport.name);
+    const challenge = response.headers['www-authenticate'];
+    const answer = await authenticator.answerChallenge(identity, repository, challenge, sent, signal);
+    if (answer.type === 'denied') throw createDenial(answer.authorization, unknownKind, transport.name);
+    sent = answer;
+  }
+}
+
+/** Basic was answered 401, or 400, as some do; that may also mean a bad request, which it then is without login too. */
+async function askWithoutLogin(
+  options: RegistryOptions,
+  request: RegistryRequest,
+  status: number,
+): Promise<RegistryAnswer> {
+  const bare: Authorization = { header: undefined, isLogin: false, isLoginUnusable: true };
+  const response = await sendOnce(options, request, bare);
+  if (status === 400 && response.status === 400) return createAnswer(options, response, bare);
+  await options.authenticator.refuseLogin();
+  if (response.status !== 401 || response.isForeign) return createAnswer(options, response, bare);
+  discardBody(response, options.transport);
+  throw createDenial(bare, request.unknownKind, options.transport.name);
+}
+
+function isBasic({ header }: Authorization): boolean {
+  return header?.startsWith('Basic ') === true;
+}
+
+async function sendOnce(
+  options: RegistryOptions,
+  request: RegistryRequest,
+  sent: Authorization,
+): Promise<RedirectResponse> {
+  const { method, kind, headers = {}, repository, path, signal, keepsQuery, unfollowed } = request;
+  return await followRedirects(options.transport, {
+    url: new URL(`${options.baseUrl.href}v2/${repository}/${path}`),
+    method,
+    kind,
+    headers,
+    secrets: { ...options.headers, ...(sent.header === undefined ? {} : { authorization: sent.header }) },
+    signal,
+    ...(keepsQuery === undefined ? {} : { keepsQuery }),
+    ...(unfollowed === undefined ? {} : { unfollowed }),
+  });
+}
+
+function createAnswer(options: RegistryOptions, response: RedirectResponse, sent: Authorization): RegistryAnswer {
+  const { isLogin, isLoginUnusable } = sent;
+  return {
+    ...response,
+    isLogin,
+    isLoginUnusable,
+    provenance: isLogin || options.isIdentified ? 'restricted' : 'public',
+  };
+}

@@ -1,0 +1,118 @@
+import type { Digest } from '../oci/digest.ts';
+import { MirrorError } from '../oci/errors.ts';
+import type { Reference } from '../oci/reference.ts';
+import { headBlob, openBlob, type Shortcuts } from './blob-requests.ts';
+import { listReferrers, listTags } from './listing-requests.ts';
+import { getManifest, headManifest } from './manifest-requests.ts';
+import type { UpstreamContext, UpstreamOptions } from './options.ts';
+import { createRegistryClient, type RegistryClient } from './registry-client.ts';
+import type { Registry } from './registry-request.ts';
+import type { BlobStream, BlobTransfer, OpenBlobOptions, Upstream } from './upstream.ts';
+
+/** For how many blobs is remembered which URL they came from last. */
+const maxLastUrls = 256;
+
+/** An upstream over its URLs, in order: digests are believed from any, tags from the last or a `tags: true` one. */
+export function createRegistryUpstream(options: UpstreamOptions, context: UpstreamContext): Upstream {
+  const clients = options.urls.map((url, index) =>
+    createRegistryClient(options, url, url.tags === true || index === options.urls.length - 1, context),
+  );
+  const tagSources = clients.filter(({ isTagSource }) => isTagSource);
+  const sourcesOf = ({ type }: Reference) => (type === 'tag' ? tagSources : clients);
+  const prefix = options.repositoryPrefix === undefined ? '' : `${options.repositoryPrefix}/`;
+  const blobs = createBlobOpener(clients);
+  return {
+    name: options.name,
+    sharesCredentials: options.shareCredentials,
+    hasLogin: clients.some(({ hasLogin }) => hasLogin),
+    headManifest: (repository, reference) =>
+      inOrder(sourcesOf(reference), ({ registry }) => headManifest(registry, prefix + repository, reference)),
+    getManifest: (repository, reference) =>
+      inOrder(sourcesOf(reference), ({ registry }) => getManifest(registry, prefix + repository, reference)),
+    headBlob: (repository, digest) =>
+      inOrder(clients, ({ registry }) => headBlob(registry, prefix + repository, digest)),
+    openBlob: (repository, digest, openOptions = {}) => blobs(prefix + repository, digest, openOptions),
+    listTags: (repository, page) =>
+      inOrder(tagSources, ({ registry }) => listTags(registry, prefix + repository, page)),
+    listReferrers: (repository, digest) =>
+      findInOrder(tagSources, ({ registry }) => listReferrers(registry, prefix + repository, digest)),
+    async close() {
+      await Promise.all(clients.map((client) => client.close()));
+    },
+  };
+}
+
+/** The first success; if there is none, the failure that says the least about the content. */
+async function inOrder<T>(
+  clients: readonly RegistryClient[],
+  attempt: (client: RegistryClient) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const errors: unknown[] = [];
+  for (const client of clients) {
+    try {
+      return await attempt(client);
+    } catch (error) {
+      errors.push(error);
+      if (signal?.aborted === true || !(error instanceof MirrorError)) throw error;
+    }
+  }
+  throw errors.toSorted((a, b) => weigh(a) - weigh(b))[0];
+}
+
+/** Undefined only if nobody has it and nobody failed. */
+async function findInOrder<T>(
+  clients: readonly RegistryClient[],
+  attempt: (client: RegistryClient) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  let failure: MirrorError | undefined;
+  for (const client of clients) {
+    try {
+      const found = await attempt(client);
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (!(error instanceof MirrorError)) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
+}
+
+/** "Unknown" counts only if all say it: one that failed might have had it, one that denies does have something. */
+function weigh(error: unknown): number {
+  if (!(error instanceof MirrorError)) return 0;
+  if (error.kind === 'manifest-unknown' || error.kind === 'blob-unknown') return 3;
+  if (error.kind === 'upstream-denied') return 2;
+  return error.isFinal ? 1 : 0;
+}
+
+type OpenBlob = (repository: string, digest: Digest, options: OpenBlobOptions) => Promise<BlobStream>;
+
+function createBlobOpener(clients: readonly RegistryClient[]): OpenBlob {
+  const shortcuts: Shortcuts = new WeakMap();
+  const byTransfer = new WeakMap<BlobTransfer, Registry>();
+  const lastUrls = new Map<Digest, Registry>();
+  return async (repository, digest, options) => {
+    const { transfer, avoidLastUrl, signal } = options;
+    const last = lastUrls.get(digest);
+    // The next segment goes where the one before came from; after wrong bytes, anywhere else first.
+    const first = avoidLastUrl === true || transfer === undefined ? undefined : byTransfer.get(transfer);
+    if (avoidLastUrl === true && transfer !== undefined) transfer.redirectTarget = undefined;
+    const rank = ({ registry }: RegistryClient) =>
+      registry === first ? 0 : avoidLastUrl === true && registry === last ? 2 : 1;
+    const ordered = clients.toSorted((a, b) => rank(a) - rank(b));
+    const open = async ({ registry }: RegistryClient) => {
+      const stream = await openBlob(registry, repository, digest, options, shortcuts);
+      if (transfer !== undefined) byTransfer.set(transfer, registry);
+      lastUrls.delete(digest);
+      lastUrls.set(digest, registry);
+      for (const oldest of lastUrls.keys()) {
+        if (lastUrls.size <= maxLastUrls) break;
+        lastUrls.delete(oldest);
+      }
+      return stream;
+    };
+    return await inOrder(ordered, open, signal);
+  };
+}
