@@ -1,0 +1,70 @@
+/**
+ * Runs the tests that tsc has built: unit, contract and flow tests in parallel, then the end-to-end tests, one file
+ * at a time. Brings the programs that the latter need where it may, and names them where it may not.
+ * Arguments go to jest, which then runs once. With CI=true a skipped test is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installTools, missingTools } from './end-to-end-tools.js';
+
+const isCi = process.env.CI === 'true';
+const jestArguments = process.argv.slice(2);
+const total = { passed: 0, failed: 0, skipped: 0 };
+let isGood = true;
+
+const needed = missingTools();
+if (needed.length > 0) {
+  const reason = installTools(needed);
+  const missing = missingTools();
+  if (missing.length > 0) console.log(`skipped: end-to-end tests that run ${missing.join(', ')} (${reason})`);
+}
+
+if (jestArguments.length > 0) runJest(jestArguments);
+else {
+  runJest(['--testPathIgnorePatterns', '/e2e/']);
+  runJest(['--runInBand', '--testPathPatterns', '/e2e/']);
+}
+
+if (isCi && total.skipped > 0) {
+  console.log('a skipped test is a failure where CI=true');
+  isGood = false;
+}
+console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
+process.exitCode = isGood ? 0 : 1;
+
+function runJest(args) {
+  const scratch = mkdtempSync(join(tmpdir(), 'stowage-jest-'));
+  const report = join(scratch, 'report.json');
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      '--experimental-vm-modules',
+      '--enable-source-maps',
+      '--disable-warning=ExperimentalWarning',
+      'node_modules/jest/bin/jest.js',
+      ...['--json', '--outputFile', report],
+      ...args,
+    ],
+    {
+      cwd: join(import.meta.dirname, '..'),
+      // jest's report also goes to standard output with --json; the file is enough.
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: '32' },
+    },
+  );
+  if (status !== 0) isGood = false;
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    total.passed += result.numPassedTests;
+    // A file that does not even load has no tests to count.
+    total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+    total.skipped += result.numPendingTests + result.numTodoTests;
+  } catch {
+    total.failed += 1;
+    isGood = false;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}

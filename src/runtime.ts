@@ -1,0 +1,90 @@
+// Runtime: the Node that Stowage runs on. Loaded before everything else, by whatever Node the machine has,
+// so it may import built-in modules only, and know nothing of the program it makes room for.
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+
+/** What undici 8 and `node:sqlite` need; Stowage is built and tested on the version in `optionalDependencies`. */
+const oldest = { major: 22, minor: 20 } as const;
+
+/** With libuv's four threads, four fsyncs at once stop every other file call and every name look-up. */
+const threadPoolSize = '32';
+
+const forwardedSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** Starts the program again under the given Node; ends with that process's exit status. */
+export type Restart = (nodePath: string) => Promise<number>;
+
+export interface RuntimeOptions {
+  /** `process.versions.node` unless given. */
+  readonly version?: string;
+  /** Finds a newer Node; looks into the npm packages `node-linux-*` unless given. */
+  readonly findNode?: () => string | undefined;
+  readonly restart?: Restart;
+  readonly writeError?: (line: string) => void;
+}
+
+/**
+ * True when this process is fit to run the program; `main` then loads the rest with `await import(…)`, because an
+ * older Node fails on the static imports already. Otherwise the program has run in a child process, or no Node was
+ * found that can run it; `process.exitCode` is set (2 for no Node) and the caller returns.
+ * Also widens libuv's thread pool, which works only before the first asynchronous file call.
+ */
+export async function ensureRuntime(options: RuntimeOptions = {}): Promise<boolean> {
+  process.env['UV_THREADPOOL_SIZE'] ??= threadPoolSize;
+  const version = options.version ?? process.versions.node;
+  if (isRecentEnough(version)) return true;
+  const writeError = options.writeError ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const nodePath = (options.findNode ?? findPackagedNode)();
+  if (nodePath === undefined) {
+    writeError(
+      `stowage needs Node ${oldest.major}.${oldest.minor} or newer; this is ${version}. ` +
+        'On Linux, `npm ci` without --omit=optional installs one beside it.',
+    );
+    process.exitCode = 2;
+    return false;
+  }
+  process.exitCode = await (options.restart ?? restartUnder)(nodePath);
+  return false;
+}
+
+/** True for a Node version, such as `26.10.0`, that the program runs on. */
+export function isRecentEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > oldest.major || (major === oldest.major && minor >= oldest.minor);
+}
+
+/** Path of the Node that npm installed for this machine, sought from this file upward; undefined without one. */
+function findPackagedNode(): string | undefined {
+  const require = createRequire(import.meta.url);
+  try {
+    return join(dirname(require.resolve(`node-${process.platform}-${process.arch}/package.json`)), 'bin', 'node');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same arguments under another Node. Signals reach the child, its end becomes ours. */
+async function restartUnder(nodePath: string): Promise<number> {
+  const child = spawn(nodePath, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' });
+  const forward = (signal: NodeJS.Signals): void => {
+    child.kill(signal);
+  };
+  for (const signal of forwardedSignals) process.on(signal, forward);
+  try {
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (exitCode, exitSignal) => {
+        resolve([exitCode, exitSignal]);
+      });
+    });
+    if (signal === null) return code ?? 1;
+    for (const name of forwardedSignals) process.off(name, forward);
+    // Die of the same signal, so that a shell or supervisor sees what happened; SIGKILL and the like work too.
+    process.kill(process.pid, signal);
+    return 1;
+  } finally {
+    for (const signal of forwardedSignals) process.off(signal, forward);
+  }
+}
