@@ -28,8 +28,9 @@ export async function runCli(options: RunCliOptions): Promise<number> {
 
 function formatFailure(error: unknown): string {
   if (error instanceof ConfigError) return error.problems.map(formatProblem).join('\n');
-  if (!(error instanceof Error)) return `stowage: ${String(error)}`;
+  if (typeof error !== 'object' || error === null || !('message' in error)) return `stowage: ${String(error)}`;
   // What the system or a part of ours refused needs a sentence; anything else is a bug and needs its stack.
   const isExpected = isMirrorError(error) || 'code' in error;
-  return `stowage: ${isExpected ? error.message : (error.stack ?? error.message)}`;
+  const text = isExpected || !('stack' in error) ? error.message : error.stack;
+  return `stowage: ${String(text)}`;
 }

@@ -40,7 +40,7 @@ function quantity(kind: string, { min, max }: Bounds, parse: (text: string) => n
   const range = [min === undefined ? [] : `at least ${min}`, max === undefined ? [] : `at most ${max}`].flat();
   const expected = [kind, ...range].join(', ');
   return z.union([z.string(), z.number()], { error: expected }).transform((input, context) =>
-    check(context, input, expected, () => {
+    check(context, { shown: input, expected }, () => {
       const value = parse(String(input));
       const isInside = (min === undefined || value >= parse(min)) && (max === undefined || value <= parse(max));
       if (!isInside) throw new UnitError(expected);
@@ -53,7 +53,7 @@ function quantity(kind: string, { min, max }: Bounds, parse: (text: string) => n
 export function listenAddresses() {
   const one = z
     .string({ error: listenExpectation })
-    .transform((text, context) => check(context, text, listenExpectation, () => parseListenAddress(text)));
+    .transform((text, context) => check(context, { shown: text }, () => parseListenAddress(text)));
   const many = z.array(one).min(1, { error: listenExpectation });
   return z
     .union([z.string(), z.array(z.unknown())], { error: `${listenExpectation}, or a list of these` })
@@ -86,7 +86,7 @@ export function oneOf<const T extends string>(words: readonly [T, ...T[]]) {
 }
 
 /** Text that fulfils `isValid`. It is not repeated to the operator: it might be a secret in the wrong place. */
-export function text(expected: string, isValid: (text: string) => boolean = (value) => value.trim() !== '') {
+export function freeText(expected: string, isValid: (text: string) => boolean = (value) => value.trim() !== '') {
   return z.string({ error: expected }).refine(isValid, { error: expected });
 }
 
@@ -95,7 +95,7 @@ function shownText(expected: string, isValid: (text: string) => boolean) {
 }
 
 export function fileName() {
-  return text('the name of a file');
+  return freeText('the name of a file');
 }
 
 export function registryHost() {
@@ -122,7 +122,7 @@ export function addressRange() {
 export function origin({ loginHint, pathHint = '' }: { readonly loginHint: string; readonly pathHint?: string }) {
   const expected = 'a URL of the form http://HOST:PORT or https://HOST';
   return z.string({ error: expected }).transform((input, context) =>
-    check(context, undefined, expected, () => {
+    check(context, {}, () => {
       const url = /^https?:\/\/[^\s\\]+$/i.test(input) ? URL.parse(input) : null;
       if (url === null) throw new UnitError(expected);
       if (url.username !== '' || url.password !== '') throw new UnitError(`a URL without a login in it${loginHint}`);
@@ -143,12 +143,20 @@ export function keysOf<T extends z.core.$ZodLooseShape>(shape: T) {
   });
 }
 
-/** Turns a UnitError into an issue. `shown` is repeated to the operator; leave it out where secrets may stand. */
-function check<T>(context: z.RefinementCtx, shown: unknown, expected: string, parse: () => T): T {
+/**
+ * Turns a UnitError into an issue. `shown` is repeated to the operator, so it is left out where secrets may
+ * stand; `expected` says more than the error does.
+ */
+function check<T>(
+  context: z.RefinementCtx,
+  { shown, expected }: { readonly shown?: unknown; readonly expected?: string },
+  parse: () => T,
+): T {
   try {
     return parse();
   } catch (error) {
-    const message = error instanceof UnitError ? error.expected : expected;
+    if (!(error instanceof UnitError)) throw error;
+    const message = expected ?? error.expected;
     context.issues.push({ code: 'custom', message, input: shown, params: { isShown: shown !== undefined } });
     return z.NEVER;
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fileSchema } from './schema.ts';
+import { isMap } from './tree.ts';
 
 /** The keys of the configuration file, as data. */
 export interface KeyNode {
@@ -12,7 +13,7 @@ export interface KeyNode {
   readonly defaultValue: unknown;
 }
 
-type Kind = 'string' | 'number' | 'boolean' | 'array' | 'object';
+type Kind = z.core.JSONSchema.SchemaType;
 
 export function keyTree(): KeyNode {
   return toNode(z.toJSONSchema(fileSchema, { io: 'input' }));
@@ -26,10 +27,21 @@ export function findKey(root: KeyNode, path: readonly (string | number)[]): KeyN
   );
 }
 
+/**
+ * A copy of a file's tree in which known keys without a value are absent: `cache:` with every line below it
+ * commented out is no mistake.
+ */
+export function withoutEmptyKeys(tree: unknown, node: KeyNode | undefined): unknown {
+  if (Array.isArray(tree)) return tree.map((item) => withoutEmptyKeys(item, node?.items));
+  if (!isMap(tree)) return tree;
+  const entries = Object.entries(tree).filter(([key, value]) => value !== null || node?.keys?.has(key) !== true);
+  return Object.fromEntries(entries.map(([key, value]) => [key, withoutEmptyKeys(value, node?.keys?.get(key))]));
+}
+
 function toNode(schema: z.core.JSONSchema._JSONSchema): KeyNode {
   if (typeof schema === 'boolean') return { kinds: [], keys: undefined, items: undefined, defaultValue: undefined };
   const variants = (schema.anyOf ?? []).map(toNode);
-  const own = [schema.type ?? []].flat() as Kind[];
+  const own = [schema.type ?? []].flat();
   const items = schema.items === undefined || Array.isArray(schema.items) ? undefined : toNode(schema.items);
   return {
     kinds: [...own, ...variants.flatMap((variant) => variant.kinds)],

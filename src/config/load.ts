@@ -3,14 +3,15 @@ import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { dockerHub } from './docker-hub.ts';
 import { readEnvironment, type Override } from './environment.ts';
+import { describeFileError } from './file-error.ts';
 import { toFindings } from './findings.ts';
-import { keyTree } from './key-tree.ts';
+import { keyTree, withoutEmptyKeys } from './key-tree.ts';
 import { ConfigError, formatPath, type Finding, type Problem } from './problem.ts';
-import { checkReferences, describeFileError } from './references.ts';
+import { checkReferences } from './references.ts';
 import { resolveConfig } from './resolve.ts';
 import { checkRules } from './rules.ts';
 import { fileSchema } from './schema.ts';
-import { asList, asMap, withoutEmptyKeys, withValueAt } from './tree.ts';
+import { asList, asMap, withValueAt } from './tree.ts';
 import { parseYaml } from './yaml-text.ts';
 
 const usualFile = 'mirror.config.yaml';
@@ -28,7 +29,7 @@ export function loadConfig(options: LoadOptions): Config {
   const root = keyTree();
   const written = readTree(options);
   const { overrides, problems } = readEnvironment(options.environment, root);
-  const { tree, gaps } = applyOverrides(written.tree, overrides);
+  const { tree, gaps } = applyOverrides(withoutEmptyKeys(written.tree, root), overrides);
   const parsed = fileSchema.safeParse(tree);
   const findings = [
     ...toFindings(parsed.error?.issues ?? [], tree, root),
@@ -50,7 +51,7 @@ function readTree({ file, directory }: LoadOptions): { readonly tree: unknown; r
     return { tree: {}, problems: [{ path: name, expected: 'a readable file', found: describeFileError(error) }] };
   }
   const { value, problems } = parseYaml(text, name);
-  return { tree: problems.length > 0 ? {} : withoutEmptyKeys(value ?? {}), problems };
+  return { tree: problems.length > 0 ? {} : (value ?? {}), problems };
 }
 
 /** Variables win over the file. Without upstreams in the file they speak of Docker Hub, the built-in one. */

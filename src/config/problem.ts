@@ -32,6 +32,13 @@ export function formatProblem(problem: Problem): string {
 
 /** `['upstreams', 0, 'url']` → `upstreams[0].url`. */
 export function formatPath(path: readonly (string | number)[]): string {
-  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
+  const text = path.map(formatStep).join('');
   return text.replace(/^\./, '');
+}
+
+/** Odd keys are cut: in `{password:secret}`, which lacks a space, all of it is the key. */
+function formatStep(step: string | number): string {
+  if (typeof step === 'number') return `[${step}]`;
+  const [word = ''] = /^[\w-]*/.exec(step) ?? [];
+  return `.${word}${word === step ? '' : '…'}`;
 }

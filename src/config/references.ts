@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { describeFileError } from './file-error.ts';
 import type { Finding } from './problem.ts';
 import { asList, asMap, asText, type Path } from './tree.ts';
 
@@ -20,12 +21,12 @@ export function checkReferences(tree: unknown, surroundings: Surroundings): read
     const path = ['upstreams', index];
     const upstream = asMap(item);
     return [
-      ...checkSecret(upstream, path, surroundings),
-      ...asList(upstream['urls']).flatMap((url, at) => checkSecret(asMap(url), [...path, 'urls', at], surroundings)),
-      ...['caFile', 'certFile', 'keyFile'].flatMap((key) =>
+      checkSecret(upstream, path, surroundings),
+      asList(upstream['urls']).flatMap((url, at) => checkSecret(asMap(url), [...path, 'urls', at], surroundings)),
+      ['caFile', 'certFile', 'keyFile'].flatMap((key) =>
         checkFile(asMap(upstream['tls'])[key], [...path, 'tls', key], surroundings),
       ),
-    ];
+    ].flat();
   });
 }
 
@@ -53,17 +54,4 @@ function checkFile(name: unknown, path: Path, { directory }: Surroundings): read
   } catch (error) {
     return [{ path, expected, found: describeFileError(error) }];
   }
-}
-
-/** What the system said of a file, without its name. */
-export function describeFileError(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const words: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file',
-    ENOTDIR: 'no such file',
-    EACCES: 'no permission to read it',
-    EPERM: 'no permission to read it',
-    EISDIR: 'a directory',
-  };
-  return words[code] ?? 'a file that cannot be read';
 }

@@ -1,5 +1,6 @@
 import { dockerHub } from './docker-hub.ts';
 import type { Finding } from './problem.ts';
+import { defaultListen } from './schema.ts';
 import { asList, asMap, asText, type Path } from './tree.ts';
 
 /**
@@ -21,8 +22,8 @@ type Keys = Readonly<Record<string, unknown>>;
 /** No two listeners on one address. */
 function checkListeners(tree: Keys): readonly Finding[] {
   const places = [
-    { path: ['listen'], value: tree['listen'] },
-    { path: ['admin', 'listen'], value: asMap(tree['admin'])['listen'] },
+    { path: ['listen'], value: tree['listen'] ?? defaultListen.mirror },
+    { path: ['admin', 'listen'], value: asMap(tree['admin'])['listen'] ?? defaultListen.admin },
   ].flatMap(({ path, value }) =>
     Array.isArray(value)
       ? value.map((item: unknown, index): Entry => ({ path: [...path, index], text: asText(item) }))

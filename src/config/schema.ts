@@ -7,6 +7,7 @@ import {
   duration,
   fileName,
   flag,
+  freeText,
   host,
   keysOf,
   listenAddresses,
@@ -15,9 +16,10 @@ import {
   origin,
   registryHost,
   size,
-  text,
   wholeNumber,
 } from './fields.ts';
+
+export const defaultListen = { mirror: '127.0.0.1:5000', admin: '127.0.0.1:5080' };
 
 /** Longer than this, Node's timers would overflow; nobody means it either. */
 const longestWait = '1d';
@@ -39,9 +41,9 @@ const url = () =>
   });
 
 const login = {
-  username: text('a user name without colon', (value) => /^[^:\p{Cc}]+$/u.test(value)).optional(),
+  username: freeText('a user name without colon', (value) => /^[^:\p{Cc}]+$/u.test(value)).optional(),
   passwordFile: fileName().optional(),
-  passwordEnv: text('the name of an environment variable, as in HUB_TOKEN', (value) =>
+  passwordEnv: freeText('the name of an environment variable, as in HUB_TOKEN', (value) =>
     /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
   ).optional(),
   authHosts: listOf(host()).optional(),
@@ -60,7 +62,7 @@ const upstream = keysOf({
   default: flag().default(false),
   ...login,
   shareCredentials: flag().default(false),
-  repositoryPrefix: text('a repository path, as in proxy/hub', isRepository).optional(),
+  repositoryPrefix: freeText('a repository path, as in proxy/hub', isRepository).optional(),
   tls: keysOf({
     caFile: fileName().optional(),
     certFile: fileName().optional(),
@@ -78,14 +80,14 @@ const upstream = keysOf({
 
 /** The shape of the configuration file: every key, its kind and its default. `docs/configuration.md` is tested against it. */
 export const fileSchema = keysOf({
-  listen: listenAddresses().prefault('127.0.0.1:5000'),
+  listen: listenAddresses().prefault(defaultListen.mirror),
   publicUrl: origin({ loginHint: '' }).optional(),
-  instance: text('a name of letters, digits, dots and hyphens', (value) =>
+  instance: freeText('a name of letters, digits, dots and hyphens', (value) =>
     /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/.test(value),
   ).optional(),
   catalog: flag().default(false),
   admin: keysOf({
-    listen: listenAddresses().prefault('127.0.0.1:5080'),
+    listen: listenAddresses().prefault(defaultListen.admin),
     hosts: listOf(host()).prefault([]),
   }).prefault({}),
   cache: keysOf({

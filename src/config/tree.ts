@@ -22,14 +22,6 @@ export function valueAt(tree: unknown, path: Path): unknown {
   );
 }
 
-/** A copy in which keys without a value are absent: `cache:` with every line below it commented out is no mistake. */
-export function withoutEmptyKeys(tree: unknown): unknown {
-  if (Array.isArray(tree)) return tree.map(withoutEmptyKeys);
-  if (!isMap(tree)) return tree;
-  const entries = Object.entries(tree).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries.map(([key, value]) => [key, withoutEmptyKeys(value)]));
-}
-
 /** A copy with `value` at `path`. A map or list is made where there is none; what is neither stays as it is. */
 export function withValueAt(tree: unknown, [step, ...rest]: Path, value: unknown): unknown {
   if (step === undefined) return value;
@@ -47,6 +39,6 @@ function ownValue(map: Readonly<Record<string, unknown>>, key: string): unknown 
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
-function isMap(value: unknown): value is Record<string, unknown> {
+export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -21,7 +21,7 @@ export function parseYaml(
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
   const problems = [...document.errors, ...document.warnings].map((error) => toProblem(error, file, lines));
-  if (problems.length > 0) return { value: undefined, problems };
+  if (problems.length > 0) return { value: undefined, problems: withoutRepeats(problems) };
   if (document.contents !== null && !isMap(document.contents)) {
     return { value: undefined, problems: [{ path: file, expected: 'a map of keys and values' }] };
   }
@@ -41,4 +41,9 @@ export function formatYaml(value: unknown): string {
 function toProblem(error: YAMLError, file: string, lines: LineCounter): Problem {
   const { line, col } = lines.linePos(error.pos[0]);
   return { path: `${file}:${line}:${col}`, expected: expectations[error.code] ?? otherwise };
+}
+
+/** One slip makes the parser stumble several times over the same place. */
+function withoutRepeats(problems: readonly Problem[]): readonly Problem[] {
+  return problems.filter(({ path }, index) => problems.findIndex((problem) => problem.path === path) === index);
 }
