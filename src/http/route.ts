@@ -63,7 +63,7 @@ export function splitTarget(target: string): { readonly path: string; readonly q
 function splitPath(path: string): { readonly prefix: string | undefined; readonly components: readonly string[] } {
   const [first = '', second, ...rest] = path.slice(1).split('/');
   if (first === 'v2') return { prefix: undefined, components: second === undefined ? [] : [second, ...rest] };
-  if (second === 'v2') return { prefix: decodeColon(first), components: rest };
+  if (first !== '' && second === 'v2') return { prefix: decodeColon(first), components: rest };
   throw unknownEndpoint();
 }
 
@@ -127,7 +127,19 @@ function parseEndpoint(components: readonly string[], query: URLSearchParams, ad
     const digest = parseDigest(decodeColon(last));
     return { endpoint: 'referrers', pull: { ...repository, digest, artifactType: findArtifactType(query) } };
   }
-  throw unknownEndpoint();
+  throw isBrokenDigest(components) ? invalidDigest() : unknownEndpoint();
+}
+
+/** A digest with slashes in it (`blobs/sha256:../../x`) falls apart into components; it is a bad digest all the same. */
+function isBrokenDigest(components: readonly string[]): boolean {
+  return components.some((component, index) => {
+    const before = components[index - 1];
+    return (before === 'blobs' || before === 'referrers') && decodeColon(component).includes(':');
+  });
+}
+
+function invalidDigest(): MirrorError {
+  return new MirrorError({ kind: 'digest-invalid', message: 'a digest holds no slash' });
 }
 
 /** A first component that names the upstream goes, once; where nothing else chose one, it chooses. */
