@@ -81,18 +81,18 @@ export interface UpstreamConfig {
   readonly tls: TlsConfig;
   /** URL of an HTTP proxy; undefined: HTTPS_PROXY and NO_PROXY decide. */
   readonly proxyUrl: string | undefined;
-  /** Addresses and ranges (`10.0.0.0/8`) that may be dialled although private: the global list and the upstream's own. */
+  /** Addresses, ranges (`10.0.0.0/8`), hosts and `*.suffix` that may be dialled although private: the global list and its own. */
   readonly egressAllow: readonly string[];
   readonly freshness: FreshnessConfig;
 }
 
 export interface UpstreamUrlConfig {
-  /** An origin: scheme, host and port, without a slash at the end. */
+  /** Scheme, host, port and, if any, the path before `/v2`; without a slash at the end. */
   readonly url: string;
   readonly login: Login | undefined;
   /** Further hosts (`auth.example.com`, `auth.example.com:8443`) that may get the password. */
   readonly authHosts: readonly string[];
-  /** Whether tags are believed from here: where the file says so, else from the last URL. */
+  /** Whether tags are believed from here: from the last URL, and where the file says so. */
   readonly isTagSource: boolean;
 }
 

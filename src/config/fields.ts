@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import {
   durationExpectation,
-  isAddressRange,
+  isDestination,
   isHostWithPort,
   isRegistryHost,
   listenExpectation,
@@ -111,15 +111,24 @@ export function host() {
   );
 }
 
-export function addressRange() {
-  return shownText('an IP address or a range of them, as in 10.1.2.3 or 10.0.0.0/8', isAddressRange);
+export function destination() {
+  return shownText(
+    'an address, a range or a host, as in 10.1.2.3, 10.0.0.0/8, auth.lan:8443 or *.cdn.lan',
+    isDestination,
+  );
 }
 
 /**
- * `http(s)://HOST[:PORT]`; gives the origin, without a slash at the end. A login in it is refused with
- * `loginHint`, which says where it belongs. A path has no meaning here: `/v2` is added to the origin.
+ * `http(s)://HOST[:PORT]`, with `hasPath` also a path; gives it without a slash at the end. A login in it is
+ * refused with `loginHint`, which says where it belongs.
  */
-export function origin({ loginHint, pathHint = '' }: { readonly loginHint: string; readonly pathHint?: string }) {
+export function baseUrl({
+  loginHint = '',
+  hasPath = false,
+}: {
+  readonly loginHint?: string;
+  readonly hasPath?: boolean;
+}) {
   const expected = 'a URL of the form http://HOST:PORT or https://HOST';
   return z.string({ error: expected }).transform((input, context) =>
     check(context, {}, () => {
@@ -127,8 +136,10 @@ export function origin({ loginHint, pathHint = '' }: { readonly loginHint: strin
       if (url === null) throw new UnitError(expected);
       if (url.username !== '' || url.password !== '') throw new UnitError(`a URL without a login in it${loginHint}`);
       if (/[?#]/.test(input)) throw new UnitError('a URL without query and fragment');
-      if (url.pathname !== '/') throw new UnitError(`a URL without a path${pathHint}`);
-      return url.origin;
+      if (!hasPath && url.pathname !== '/') throw new UnitError('a URL without a path');
+      const path = url.pathname.replace(/\/$/, '');
+      if (path.endsWith('/v2')) throw new UnitError('a URL without /v2 at its end, which is added');
+      return `${url.origin}${path}`;
     }),
   );
 }

@@ -74,12 +74,11 @@ function resolveUpstream(
 function resolveUrls(upstream: UpstreamSettings, directory: string): readonly UpstreamUrlConfig[] {
   const fallback = upstream.name === dockerHub.name ? dockerHub.url : `https://${upstream.name}`;
   const urls = upstream.urls ?? [{ ...upstream, url: upstream.url ?? fallback, tags: undefined }];
-  const saysSo = urls.some((entry) => entry.tags === true);
   return urls.map((entry, index) => ({
     url: entry.url,
     login: resolveLogin(entry, directory),
     authHosts: entry.authHosts ?? [],
-    isTagSource: saysSo ? entry.tags === true : index === urls.length - 1,
+    isTagSource: entry.tags === true || index === urls.length - 1,
   }));
 }
 

@@ -3,7 +3,8 @@ import type { z } from 'zod';
 import { isRepository } from '../oci/reference.ts';
 import { logLevels } from './config.ts';
 import {
-  addressRange,
+  baseUrl,
+  destination,
   duration,
   fileName,
   flag,
@@ -13,7 +14,6 @@ import {
   listenAddresses,
   listOf,
   oneOf,
-  origin,
   registryHost,
   size,
   wholeNumber,
@@ -34,11 +34,7 @@ const freshness = {
   checkTimeout: duration({ min: '1ms', max: longestWait }),
 };
 
-const url = () =>
-  origin({
-    loginHint: ': use username with passwordFile or passwordEnv',
-    pathHint: ': a project or path within the registry is set by repositoryPrefix',
-  });
+const url = () => baseUrl({ loginHint: ': use username with passwordFile or passwordEnv', hasPath: true });
 
 const login = {
   username: freeText('a user name without colon', (value) => /^[^:\p{Cc}]+$/u.test(value)).optional(),
@@ -49,7 +45,7 @@ const login = {
   authHosts: listOf(host()).optional(),
 };
 
-const egress = keysOf({ allow: listOf(addressRange()).prefault([]) }).prefault({});
+const egress = keysOf({ allow: listOf(destination()).prefault([]) }).prefault({});
 
 const upstream = keysOf({
   name: registryHost(),
@@ -68,7 +64,7 @@ const upstream = keysOf({
     certFile: fileName().optional(),
     keyFile: fileName().optional(),
   }).prefault({}),
-  proxy: origin({ loginHint: ': logins at proxies are not supported here' }).optional(),
+  proxy: baseUrl({ loginHint: ': logins at proxies are not supported here' }).optional(),
   egress,
   tagTtl: freshness.tagTtl.optional(),
   staleWhileRevalidate: freshness.staleWhileRevalidate.optional(),
@@ -81,7 +77,7 @@ const upstream = keysOf({
 /** The shape of the configuration file: every key, its kind and its default. `docs/configuration.md` is tested against it. */
 export const fileSchema = keysOf({
   listen: listenAddresses().prefault(defaultListen.mirror),
-  publicUrl: origin({ loginHint: '' }).optional(),
+  publicUrl: baseUrl({}).optional(),
   instance: freeText('a name of letters, digits, dots and hyphens', (value) =>
     /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/.test(value),
   ).optional(),

@@ -88,7 +88,7 @@ export function formatListenAddress(address: ListenAddress): string {
 }
 
 /** True for an IPv4 address or a DNS name (RFC 1123), without port. What looks like numbers must be an address. */
-export function isHostName(text: string): boolean {
+function isHostName(text: string): boolean {
   if (/^[\d.]+$/.test(text)) return isIPv4(text);
   return text.length <= 253 && text.split('.').every((label) => /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/i.test(label));
 }
@@ -110,4 +110,9 @@ export function isAddressRange(text: string): boolean {
   const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const width = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : undefined;
   return width !== undefined && (bits === undefined || Number(bits) <= width);
+}
+
+/** True for where an answer may lead: an address, a range, a host with or without port, all hosts below a name. */
+export function isDestination(text: string): boolean {
+  return isAddressRange(text) || isHostWithPort(text.replace(/^\*\./, ''));
 }

@@ -147,20 +147,18 @@ describe('upstreams', () => {
     expect(JSON.stringify(upstreams)).not.toContain('geheim');
   });
 
-  test('have several URLs, of which the last is believed about tags', () => {
-    const [upstream] = load({
-      yaml: 'upstreams: [{ name: a.io, urls: [{ url: "http://near:5000/" }, { url: "https://A.io:443" }] }]',
-    }).upstreams;
+  test('have several URLs, of which the last is believed about tags, and those that say so', () => {
+    const urls = '[{ url: "http://near:5000/" }, { url: "http://own:5000", tags: true }, { url: "https://A.io:443" }]';
+    const [upstream] = load({ yaml: `upstreams: [{ name: a.io, urls: ${urls} }]` }).upstreams;
     expect(upstream?.urls.map(({ url, isTagSource }) => [url, isTagSource])).toEqual([
       ['http://near:5000', false],
+      ['http://own:5000', true],
       ['https://a.io', true],
     ]);
   });
 
-  test('say themselves which URL is believed about tags', () => {
-    const [upstream] = load({
-      yaml: 'upstreams: [{ name: a.io, urls: [{ url: "http://near:5000", tags: true }, { url: "https://a.io" }] }]',
-    }).upstreams;
-    expect(upstream?.urls.map(({ isTagSource }) => isTagSource)).toEqual([true, false]);
+  test('may have a path, which comes before /v2', () => {
+    const [upstream] = load({ yaml: 'upstreams: [{ name: a.io, url: "https://a.io/api/docker/hub/" }]' }).upstreams;
+    expect(upstream?.urls[0]?.url).toBe('https://a.io/api/docker/hub');
   });
 });

@@ -62,8 +62,8 @@ describe('one mistake gives its place and what was expected', () => {
       'upstreams[0].url: expected a URL of the form http://HOST:PORT or https://HOST',
     ],
     [
-      'upstreams: [{ name: a.io, url: "https://a.io/artifactory" }]',
-      'upstreams[0].url: expected a URL without a path: a project or path within the registry is set by repositoryPrefix',
+      'upstreams: [{ name: a.io, url: "https://a.io/v2/" }]',
+      'upstreams[0].url: expected a URL without /v2 at its end, which is added',
     ],
     [
       'upstreams: [{ name: a.io, url: "https://a.io", urls: [{ url: "https://b.io" }] }]',
@@ -112,8 +112,8 @@ describe('one mistake gives its place and what was expected', () => {
       'upstreams[0].repositoryPrefix: expected a repository path, as in proxy/hub',
     ],
     [
-      'egress: { allow: [lan] }',
-      'egress.allow[0]: expected an IP address or a range of them, as in 10.1.2.3 or 10.0.0.0/8, found "lan"',
+      'egress: { allow: [10.0.0.0/40] }',
+      'egress.allow[0]: expected an address, a range or a host, as in 10.1.2.3, 10.0.0.0/8, auth.lan:8443 or *.cdn.lan, found "10.0.0.0/40"',
     ],
     ['instance: "a b"', 'instance: expected a name of letters, digits, dots and hyphens'],
   ])('%s', (yaml, expected) => {

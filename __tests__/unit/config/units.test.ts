@@ -5,6 +5,7 @@ import {
   formatListenAddress,
   formatSize,
   isAddressRange,
+  isDestination,
   isHostWithPort,
   isRegistryHost,
   parseDuration,
@@ -148,5 +149,10 @@ describe('hosts', () => {
     ['fe80::1%eth0', false],
   ])('%s is an address range: %s', (text, expected) => {
     expect(isAddressRange(text)).toBe(expected);
+  });
+
+  test('a destination is an address, a range, a host or all hosts below a name', () => {
+    expect(['10.0.0.0/8', '::1', 'auth.lan', 'auth.lan:8443', '*.cdn.lan', '[::1]:80'].every(isDestination)).toBe(true);
+    expect(['*', '*.', 'a.*.b', '10.0.0.0/40', 'http://auth.lan', ''].some(isDestination)).toBe(false);
   });
 });

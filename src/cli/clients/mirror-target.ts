@@ -38,7 +38,11 @@ export function toMirrorTarget(config: Config): MirrorTarget {
       return names.map((name) => ({
         name,
         originUrl:
-          name === dockerHub.name ? dockerHub.url : name === upstream.name && own ? own.url : `https://${name}`,
+          name === dockerHub.name
+            ? dockerHub.url
+            : name === upstream.name && own
+              ? new URL(own.url).origin
+              : `https://${name}`,
         isDefault: upstream.isDefault,
       }));
     }),
