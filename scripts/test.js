@@ -44,7 +44,9 @@ function runJest(args) {
       '--enable-source-maps',
       '--disable-warning=ExperimentalWarning',
       'node_modules/jest/bin/jest.js',
-      ...['--json', '--outputFile', report],
+      '--json',
+      '--outputFile',
+      report,
       ...args,
     ],
     {
