@@ -1,1 +1,55 @@
 #!/usr/bin/env node
+// Start, signals, exit status. Only `runtime` is loaded at once: the rest needs a Node that it first makes sure of.
+import { readFileSync } from 'node:fs';
+import type { Config } from './config/config.ts';
+import { ensureRuntime } from './runtime.ts';
+
+if (await ensureRuntime()) {
+  const { runCli } = await import('./cli/run-cli.ts');
+  const { argv, env, stdout, stderr } = process;
+  const status = await runCli({
+    argv: argv.slice(2),
+    env,
+    cwd: process.cwd(),
+    stdout,
+    stderr,
+    serve,
+    version: readVersion(),
+  });
+  process.exit(process.exitCode ?? status);
+}
+
+/** Runs the mirror until a signal; a second signal ends the process at once. */
+async function serve(config: Config): Promise<void> {
+  const { startService } = await import('./compose.ts');
+  const { formatBanner } = await import('./cli/banner.ts');
+  const starting = waitForEnd();
+  const service = await startService(config, { version: readVersion(), environment: process.env });
+  process.stderr.write(formatBanner(config, { mirror: service.mirrorAddresses, admin: service.adminAddresses }));
+  const end = await starting;
+  if (end instanceof Error) {
+    service.log.error({ err: end }, 'a bug nobody caught; the mirror ends');
+    process.exitCode = 1;
+  } else service.log.info({ signal: end }, 'the mirror ends');
+  await service.stop();
+}
+
+/** Resolves with the first signal, or with the error that nobody caught. */
+async function waitForEnd(): Promise<NodeJS.Signals | Error> {
+  return await new Promise((resolve) => {
+    let hasEnded = false;
+    const end = (reason: NodeJS.Signals | Error): void => {
+      if (hasEnded) process.exit(1);
+      hasEnded = true;
+      resolve(reason);
+    };
+    process.on('SIGTERM', end);
+    process.on('SIGINT', end);
+    process.on('uncaughtException', end);
+  });
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { version?: unknown }).version);
+}

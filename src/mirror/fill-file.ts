@@ -77,22 +77,26 @@ export class FillFile {
       this.#context.onStoreError('commit', error);
       await this.#tryTo('abort', () => this.#partial.abort());
       return false;
-    } finally {
-      this.#releaseSpace?.();
     }
+  }
+
+  /** The booking ends; after a commit in the turn in which the catalog takes the object over. */
+  unreserve(): void {
+    this.#releaseSpace?.();
+    this.#releaseSpace = undefined;
   }
 
   /** Keeps what is here for a later fill. */
   async keep(): Promise<void> {
     await this.#tryTo('journal', () => this.#journal.save());
     await this.#tryTo('park', () => this.#partial.park());
-    this.#releaseSpace?.();
+    this.unreserve();
   }
 
   async discard(): Promise<void> {
     await this.#tryTo('journal', () => this.#journal.stop());
     await this.#tryTo('abort', () => this.#partial.abort());
-    this.#releaseSpace?.();
+    this.unreserve();
   }
 
   /** Once, when neither the fill nor a reader needs it. */

@@ -211,6 +211,7 @@ export class FillRun {
     const object = { digest: this.fill.digest, sizeBytes, provenance: this.fill.provenance ?? 'restricted' };
     const isKept = await file.commit(object);
     if (isKept) this.#context.onCommitted(object, this.fill.sources.proven);
+    file.unreserve();
     await this.#close(isKept ? 'committed' : 'failed', async () => {});
   }
 

@@ -1,18 +1,12 @@
 import type { Digest } from '../oci/digest.ts';
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Provenance } from '../oci/provenance.ts';
-import type { RepositoryId } from '../oci/reference.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { StoredObject } from '../store/content-store.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import { repositoryOf, type Door } from './door.ts';
 import type { Fill } from './fill.ts';
+import { SingleFlight } from './single-flight.ts';
 import type { Source } from './sources.ts';
-
-/** Where a pull came in: the repository it named, at the upstream that serves it. */
-export interface Door {
-  readonly upstream: Upstream;
-  readonly repository: string;
-}
 
 /**
  * Who may see what. Public content leaves through any door. Restricted content leaves only through a repository
@@ -20,7 +14,7 @@ export interface Door {
  */
 export class Visibility {
   readonly #catalog: Catalog;
-  readonly #checks = new Map<string, Promise<Provenance>>();
+  readonly #checks = new SingleFlight<Provenance>();
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -51,13 +45,9 @@ export class Visibility {
     }
   }
 
-  #ask(door: Door, digest: Digest, kind: 'blob' | 'manifest'): Promise<Provenance> {
-    const key = JSON.stringify([door.upstream.name, door.repository, digest, kind]);
-    const running = this.#checks.get(key);
-    if (running !== undefined) return running;
-    const check = this.#head(door, digest, kind).finally(() => this.#checks.delete(key));
-    this.#checks.set(key, check);
-    return check;
+  async #ask(door: Door, digest: Digest, kind: 'blob' | 'manifest'): Promise<Provenance> {
+    const key = [door.upstream.name, door.repository, digest, kind];
+    return await this.#checks.run(key, async () => await this.#head(door, digest, kind));
   }
 
   async #head({ upstream, repository }: Door, digest: Digest, kind: 'blob' | 'manifest'): Promise<Provenance> {
@@ -77,8 +67,4 @@ export class Visibility {
       });
     }
   }
-}
-
-export function repositoryOf(door: Door): RepositoryId {
-  return { upstream: door.upstream.name, repository: door.repository };
 }

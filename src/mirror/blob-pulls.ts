@@ -1,0 +1,101 @@
+import { emptyDigests, type Digest } from '../oci/digest.ts';
+import type { Catalog } from '../store/catalog.ts';
+import type { ContentReader, ContentStore, StoredObject } from '../store/content-store.ts';
+import { blobUnknown, hideDenial } from './absent.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { Bypasses } from './bypass.ts';
+import { repositoryOf, type Door } from './door.ts';
+import type { Fills } from './fills.ts';
+import { followFill } from './followed-blob.ts';
+import type { Demand, ServedBlob, ServedBlobHead } from './pull.ts';
+import { serveStored } from './stored-blob.ts';
+import type { Visibility } from './visibility.ts';
+
+export interface BlobPullsOptions {
+  readonly content: ContentStore;
+  readonly catalog: Catalog;
+  readonly visibility: Visibility;
+  readonly fills: Fills;
+  readonly buffers: BufferPool;
+  readonly bypasses: Bypasses;
+}
+
+/** Pulls of blobs: from the store, from a running fill, or by a new one. */
+export class BlobPulls {
+  readonly #options: BlobPullsOptions;
+
+  constructor(options: BlobPullsOptions) {
+    this.#options = options;
+  }
+
+  async get(door: Door, digest: Digest, demand: Demand, signal: AbortSignal): Promise<ServedBlob> {
+    try {
+      const stored = await this.#openStored(door, digest);
+      if (stored !== undefined) return serveStored(stored.object, stored.reader, this.#options.buffers);
+      return await this.#follow(door, digest, demand, signal);
+    } catch (error) {
+      throw hideDenial(error, blobUnknown);
+    }
+  }
+
+  /** Transfers no blob bytes from upstream. */
+  async head(door: Door, digest: Digest): Promise<ServedBlobHead> {
+    try {
+      const stored = await this.#openStored(door, digest);
+      if (stored !== undefined) {
+        stored.reader.close();
+        const { sizeBytes, provenance } = stored.object;
+        return { outcome: 'hit', digest, sizeBytes, provenance };
+      }
+      const { sizeBytes, provenance } = await door.upstream.headBlob(door.repository, digest);
+      return { outcome: 'miss', digest, sizeBytes, provenance };
+    } catch (error) {
+      throw hideDenial(error, blobUnknown);
+    }
+  }
+
+  async #openStored(door: Door, digest: Digest): Promise<{ object: StoredObject; reader: ContentReader } | undefined> {
+    const { content, catalog, visibility } = this.#options;
+    for (let object = catalog.findContent(digest); object !== undefined;) {
+      await visibility.requireStored(object, door, 'blob');
+      const reader = await content.open(object);
+      if (reader !== undefined) {
+        catalog.touchContent(digest);
+        return { object, reader };
+      }
+      const newer = catalog.findContent(digest);
+      // The file is gone or damaged behind the catalog's back: a miss, unless it was moved meanwhile.
+      if (newer === undefined || newer.provenance === object.provenance) {
+        void catalog.removeContent(digest);
+        return undefined;
+      }
+      object = newer;
+    }
+    return undefined;
+  }
+
+  async #follow(door: Door, digest: Digest, demand: Demand, signal: AbortSignal): Promise<ServedBlob> {
+    const { fills, visibility, buffers, bypasses } = this.#options;
+    signal.throwIfAborted();
+    const running = fills.find(digest);
+    const sizeHintBytes = this.#sizeHint(door, digest);
+    const fill = running ?? fills.start({ digest, ...door, sizeHintBytes });
+    const source = fill.sources.join(door.upstream, door.repository);
+    return await followFill({
+      fill,
+      source,
+      // An object of no bytes has no ranges.
+      demand: sizeHintBytes === 0 ? { type: 'whole' } : demand,
+      outcome: running === undefined ? 'miss' : 'follow',
+      visibility,
+      buffers,
+      bypasses,
+      signal,
+    });
+  }
+
+  #sizeHint(door: Door, digest: Digest): number | undefined {
+    if (emptyDigests.includes(digest)) return 0;
+    return this.#options.catalog.findDescriptor(repositoryOf(door), digest)?.sizeBytes;
+  }
+}

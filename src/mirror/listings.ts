@@ -1,0 +1,159 @@
+import { isMirrorError, MirrorError } from '../oci/errors.ts';
+import { isRecord } from '../oci/json.ts';
+import { essenceOf, mediaTypes } from '../oci/media-type.ts';
+import { referrersTag } from '../oci/reference.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Recent } from '../store/recent.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { FetchedManifest, TagPage } from '../upstream/upstream.ts';
+import { hideDenial, manifestUnknown } from './absent.ts';
+import type { Door } from './door.ts';
+import type { FreshnessLimits } from './freshness.ts';
+import type { Outcome, ServedReferrers, ServedTags } from './pull.ts';
+import { SingleFlight } from './single-flight.ts';
+
+/** How long an old list is kept for outages. */
+const keepMs = 24 * 60 * 60 * 1000;
+const maxPages = 100;
+
+export interface ListingsOptions {
+  readonly recent: Recent;
+  readonly clock: Clock;
+  limitsOf(upstream: string): FreshnessLimits;
+}
+
+interface Listed<Value> {
+  readonly value: Value;
+  readonly checkedMs: number;
+}
+
+interface Referrers {
+  readonly manifests: readonly unknown[];
+  /** The whole index as upstream wrote it, when it came in one piece. */
+  readonly bytes: Uint8Array | undefined;
+  readonly isComplete: boolean;
+}
+
+const emptyReferrers: Referrers = { manifests: [], bytes: undefined, isComplete: true };
+
+/** Lists that belong to upstream: fetched whole, kept for a minute, and stale in an outage. */
+export class Listings {
+  readonly #options: ListingsOptions;
+  readonly #fetches = new SingleFlight<unknown>();
+
+  constructor(options: ListingsOptions) {
+    this.#options = options;
+  }
+
+  async tags(door: Door, page: TagPage): Promise<ServedTags> {
+    const listed = await this.#find('tags', door, '', async () => await this.#fetchTags(door));
+    const after = page.last === undefined ? listed.value : tagsAfter(listed.value, page.last);
+    const tags = page.n === undefined ? after : after.slice(0, page.n);
+    const last = tags.at(-1);
+    const hasMore = page.n !== undefined && last !== undefined && tags.length < after.length;
+    const next = hasMore ? { n: page.n, last } : undefined;
+    return { outcome: listed.outcome, tags, next, warning: listed.warning };
+  }
+
+  async referrers(door: Door, digest: Digest, artifactType: string | undefined): Promise<ServedReferrers> {
+    const { value, outcome, warning } = await this.#find(
+      'referrers',
+      door,
+      digest,
+      async () => await this.#fetchReferrers(door, digest),
+    );
+    // Part of a list must not look like the answer to a filter.
+    const isFiltered = artifactType !== undefined && value.isComplete;
+    const manifests = isFiltered
+      ? value.manifests.filter((entry) => isRecord(entry) && entry['artifactType'] === artifactType)
+      : value.manifests;
+    const bytes = !isFiltered && value.bytes !== undefined ? value.bytes : indexOf(manifests);
+    return { outcome, bytes, isFiltered, warning };
+  }
+
+  async #find<Value>(
+    kind: 'tags' | 'referrers',
+    door: Door,
+    subject: string,
+    fetch: () => Promise<Value>,
+  ): Promise<{ value: Value; outcome: Outcome; warning: string | undefined }> {
+    const { recent, clock } = this.#options;
+    const { listTtlMs } = this.#options.limitsOf(door.upstream.name);
+    const key = [kind, door.upstream.name, door.repository, subject];
+    const text = JSON.stringify(key);
+    const known = (await recent.find(text)) as Listed<Value> | undefined;
+    if (known !== undefined && clock.monotonicMs() - known.checkedMs < listTtlMs) {
+      return { value: known.value, outcome: 'hit', warning: undefined };
+    }
+    try {
+      const value = (await this.#fetches.run(key, fetch)) as Value;
+      await recent.set(text, { value, checkedMs: clock.monotonicMs() } satisfies Listed<Value>, keepMs);
+      return { value, outcome: 'miss', warning: undefined };
+    } catch (error) {
+      if (isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) await recent.remove(text);
+      else if (known !== undefined) {
+        return { value: known.value, outcome: 'stale', warning: 'the upstream cannot be asked; the list may be old' };
+      }
+      throw hideDenial(error, manifestUnknown);
+    }
+  }
+
+  async #fetchTags(door: Door): Promise<readonly string[]> {
+    const tags: string[] = [];
+    let page: TagPage | undefined = { n: undefined, last: undefined };
+    for (let pages = 0; page !== undefined; pages++) {
+      if (pages === maxPages) {
+        throw new MirrorError({ kind: 'upstream-failed', message: 'the list of tags has more than 100 pages' });
+      }
+      const list: Awaited<ReturnType<Door['upstream']['listTags']>> = await door.upstream.listTags(
+        door.repository,
+        page,
+      );
+      tags.push(...list.tags);
+      page = list.next;
+    }
+    return tags;
+  }
+
+  /** The API, else the fallback tag; an empty list only when upstream itself has said of both that they are not there. */
+  async #fetchReferrers(door: Door, digest: Digest): Promise<Referrers> {
+    const list = await door.upstream.listReferrers(door.repository, digest);
+    if (list !== undefined) return list;
+    try {
+      const tag = referrersTag(digest);
+      return parseFallback(await door.upstream.getManifest(door.repository, { type: 'tag', tag }));
+    } catch (error) {
+      if (isMirrorError(error, 'manifest-unknown')) return emptyReferrers;
+      throw error;
+    }
+  }
+}
+
+/** Upstream's own order counts where it has the tag; else the spec's bytewise order. */
+function tagsAfter(tags: readonly string[], last: string): readonly string[] {
+  const index = tags.indexOf(last);
+  return index >= 0 ? tags.slice(index + 1) : tags.filter((tag) => tag > last);
+}
+
+/** GitLab answers such a tag with the image itself: only an index that lists referrers counts. */
+function parseFallback({ bytes, contentType }: FetchedManifest): Referrers {
+  if (essenceOf(contentType) !== mediaTypes.ociIndex) return emptyReferrers;
+  let index: unknown;
+  try {
+    index = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (error) {
+    throw new MirrorError({
+      kind: 'content-mismatch',
+      message: 'the list of referrers is not valid JSON',
+      cause: error,
+    });
+  }
+  if (!isRecord(index) || !Array.isArray(index['manifests'])) return emptyReferrers;
+  const manifests: readonly unknown[] = index['manifests'];
+  if (manifests.some((entry) => isRecord(entry) && entry['platform'] !== undefined)) return emptyReferrers;
+  return { manifests, bytes, isComplete: true };
+}
+
+function indexOf(manifests: readonly unknown[]): Uint8Array {
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+}

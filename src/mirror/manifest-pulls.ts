@@ -1,0 +1,153 @@
+import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
+import { MirrorError } from '../oci/errors.ts';
+import { essenceOf, isManifestType } from '../oci/media-type.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { Provenance } from '../oci/provenance.ts';
+import type { Catalog } from '../store/catalog.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import type { FetchedManifest } from '../upstream/upstream.ts';
+import { hideDenial, manifestUnknown } from './absent.ts';
+import { repositoryOf, type Door } from './door.ts';
+import type { Outcome, ServedManifest } from './pull.ts';
+import { SingleFlight } from './single-flight.ts';
+import type { Visibility } from './visibility.ts';
+
+export interface ManifestPullsOptions {
+  readonly content: ContentStore;
+  readonly catalog: Catalog;
+  readonly visibility: Visibility;
+  readonly log: Log;
+  readonly meter: Meter;
+  onStoreError(operation: string, error: unknown): void;
+  /** The manifest is in the store, and this door leads to it. */
+  onKept(door: Door, digest: Digest): void;
+}
+
+/** A manifest whose bytes are verified. */
+export interface LoadedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+  readonly provenance: Provenance;
+}
+
+/** Pulls of manifests by digest: nothing is asked upstream once the content is here. */
+export class ManifestPulls {
+  readonly #options: ManifestPullsOptions;
+  readonly #fetches = new SingleFlight<LoadedManifest>();
+
+  constructor(options: ManifestPullsOptions) {
+    this.#options = options;
+  }
+
+  async get(door: Door, digest: Digest): Promise<ServedManifest> {
+    try {
+      const stored = await this.findStored(door, digest);
+      return serveManifest(stored ?? (await this.fetch(door, digest)), stored === undefined ? 'miss' : 'hit');
+    } catch (error) {
+      throw hideDenial(error, manifestUnknown);
+    }
+  }
+
+  /** Costs a HEAD upstream at most, unless upstream's HEAD says too little. */
+  async head(door: Door, digest: Digest): Promise<ServedManifest> {
+    try {
+      const stored = await this.findStored(door, digest);
+      if (stored !== undefined) return serveManifest(stored, 'hit');
+      const head = await door.upstream.headManifest(door.repository, { type: 'digest', digest });
+      const mediaType = essenceOf(head.mediaType ?? '');
+      if (head.sizeBytes === undefined || !isManifestType(mediaType)) {
+        return serveManifest(await this.fetch(door, digest), 'miss');
+      }
+      const { sizeBytes, provenance } = head;
+      return { ...unaged, outcome: 'miss', provenance, digest, mediaType, sizeBytes, bytes: undefined };
+    } catch (error) {
+      throw hideDenial(error, manifestUnknown);
+    }
+  }
+
+  /** The manifest, when it is in the store, known to be one, and may leave through this door. */
+  async findStored(door: Door, digest: Digest): Promise<LoadedManifest | undefined> {
+    const { content, catalog, visibility } = this.#options;
+    const object = catalog.findContent(digest);
+    if (object?.mediaType === undefined) return undefined;
+    await visibility.requireStored(object, door, 'manifest');
+    const reader = await content.open(object);
+    if (reader === undefined) {
+      void catalog.removeContent(digest);
+      return undefined;
+    }
+    try {
+      const bytes = Buffer.allocUnsafe(object.sizeBytes);
+      const length = await reader.read(0, bytes);
+      // Manifests are small enough to be hashed each time they come from the disk.
+      if (length !== bytes.length || computeDigest(digestAlgorithm(digest), bytes) !== digest) {
+        void catalog.removeContent(digest);
+        await content.remove(object);
+        return undefined;
+      }
+      catalog.touchContent(digest);
+      return { digest, mediaType: object.mediaType, bytes, provenance: object.provenance };
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
+  async fetch(door: Door, digest: Digest): Promise<LoadedManifest> {
+    return await this.#fetches.run([door.upstream.name, door.repository, digest], async () => {
+      const fetched = await door.upstream.getManifest(door.repository, { type: 'digest', digest });
+      return await this.keep(door, digest, fetched);
+    });
+  }
+
+  /** Verifies what was fetched against the digest it must have, and keeps it. */
+  async keep(door: Door, digest: Digest, fetched: FetchedManifest): Promise<LoadedManifest> {
+    const { bytes } = fetched;
+    if (computeDigest(digestAlgorithm(digest), bytes) !== digest) {
+      this.#options.meter.digestMismatch(door.upstream.name);
+      this.#options.log.error(
+        { ...repositoryOf(door), digest, bytes: bytes.length },
+        'manifest does not match its digest; nothing is kept',
+      );
+      throw new MirrorError({
+        kind: 'content-mismatch',
+        message: 'upstream sent another manifest than the digest names',
+      });
+    }
+    const facts = parseManifest(bytes, fetched.contentType);
+    const known = this.#options.catalog.findContent(digest)?.provenance;
+    const provenance = known === 'public' ? known : fetched.provenance;
+    await this.#put(door, { digest, mediaType: facts.mediaType, bytes, provenance }, facts.children);
+    return { digest, mediaType: facts.mediaType, bytes, provenance };
+  }
+
+  async #put(door: Door, manifest: LoadedManifest, children: Parameters<Catalog['setChildren']>[1]): Promise<void> {
+    const { content, catalog } = this.#options;
+    const object = { digest: manifest.digest, sizeBytes: manifest.bytes.length, provenance: manifest.provenance };
+    try {
+      await content.put(object, manifest.bytes);
+    } catch (error) {
+      // The pull goes on; the next one fetches again.
+      this.#options.onStoreError('put', error);
+      return;
+    }
+    void catalog.addContent(object, { mediaType: manifest.mediaType });
+    void catalog.setChildren(manifest.digest, children);
+    void catalog.addLink(repositoryOf(door), manifest.digest);
+    this.#options.onKept(door, manifest.digest);
+  }
+}
+
+const unaged = { ageMs: undefined, warning: undefined };
+
+export function serveManifest(
+  manifest: LoadedManifest,
+  outcome: Outcome,
+  facts: Pick<ServedManifest, 'ageMs' | 'warning'> = unaged,
+): ServedManifest {
+  const { digest, mediaType, bytes, provenance } = manifest;
+  return { outcome, provenance, digest, mediaType, sizeBytes: bytes.length, bytes, ...facts };
+}

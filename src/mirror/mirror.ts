@@ -1,0 +1,111 @@
+// The mirror: every caching decision. Knows no sockets, paths, status codes or headers.
+import { isMirrorError, MirrorError } from '../oci/errors.ts';
+import type { RepositoryId } from '../oci/reference.ts';
+import type { Catalog } from '../store/catalog.ts';
+import type { ContentStore } from '../store/content-store.ts';
+import type { Recent } from '../store/recent.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Health } from '../telemetry/health.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Meter } from '../telemetry/metrics.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
+import { BlobPulls } from './blob-pulls.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { Bypasses } from './bypass.ts';
+import { ConnectionSlots } from './connection-slots.ts';
+import type { Door } from './door.ts';
+import type { Space } from './fill-context.ts';
+import type { FillLimits } from './fill-limits.ts';
+import { Fills } from './fills.ts';
+import { Freshness, type FreshnessLimits } from './freshness.ts';
+import { Listings } from './listings.ts';
+import { ManifestPulls } from './manifest-pulls.ts';
+import type { Mirror } from './mirror-api.ts';
+import { Visibility } from './visibility.ts';
+
+const readBufferBytes = 64 * 1024 * 1024;
+
+export interface MirrorOptions {
+  readonly upstreams: Pick<Upstreams, 'find'>;
+  readonly content: ContentStore;
+  readonly catalog: Catalog;
+  readonly recent: Recent;
+  readonly space: Space;
+  readonly fillLimits: FillLimits;
+  /** Blob connections to each upstream, all fills together. */
+  readonly connectionsPerUpstream: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly health: Health;
+  freshnessOf(upstream: string): FreshnessLimits;
+}
+
+/** The mirror over a store and upstreams that are ready. The caller closes these after the mirror. */
+export function createMirror(options: MirrorOptions): Mirror {
+  const { catalog, fillLimits, clock } = options;
+  const onStoreError = createStoreErrorReport(options);
+  const visibility = new Visibility(catalog);
+  const buffers = new BufferPool(readBufferBytes);
+  const bypasses = new Bypasses(fillLimits, clock);
+  const fills = new Fills({
+    ...options,
+    buffers,
+    slots: new ConnectionSlots(options.connectionsPerUpstream),
+    limits: fillLimits,
+    onStoreError,
+    onCommitted(object, sources) {
+      options.health.report('store', undefined);
+      void catalog.addContent(object, { mediaType: undefined });
+      for (const { upstream, repository } of sources) {
+        void catalog.addLink({ upstream: upstream.name, repository }, object.digest);
+      }
+    },
+  });
+  const blobs = new BlobPulls({ ...options, visibility, fills, buffers, bypasses });
+  const manifests: ManifestPulls = new ManifestPulls({
+    ...options,
+    visibility,
+    onStoreError,
+    onKept: (door, digest) => freshness.onManifest(door, digest),
+  });
+  const freshness = new Freshness({ ...options, manifests, limitsOf: options.freshnessOf });
+  const listings = new Listings({ ...options, limitsOf: options.freshnessOf });
+  const doorOf = (repository: RepositoryId): Door => findDoor(options.upstreams, repository);
+
+  return {
+    async getManifest({ reference, ...repository }) {
+      const door = doorOf(repository);
+      if (reference.type === 'tag') return await freshness.get(door, reference.tag);
+      return await manifests.get(door, reference.digest);
+    },
+    async headManifest({ reference, ...repository }) {
+      const door = doorOf(repository);
+      if (reference.type === 'tag') return await freshness.head(door, reference.tag);
+      return await manifests.head(door, reference.digest);
+    },
+    getBlob: async (pull, demand, signal) => await blobs.get(doorOf(pull), pull.digest, demand, signal),
+    headBlob: async (pull) => await blobs.head(doorOf(pull), pull.digest),
+    listTags: async (pull) => await listings.tags(doorOf(pull), pull),
+    listReferrers: async (pull) => await listings.referrers(doorOf(pull), pull.digest, pull.artifactType),
+    listCatalog: () => catalog.listPublicRepositories(),
+    stats: () => ({ fills: fills.count, readers: fills.readers }),
+    close: async () => await fills.close(),
+  };
+}
+
+function findDoor(upstreams: Pick<Upstreams, 'find'>, { upstream: name, repository }: RepositoryId): Door {
+  const upstream = upstreams.find(name);
+  if (upstream !== undefined) return { upstream, repository };
+  throw new MirrorError({ kind: 'upstream-unknown', message: 'no upstream of this name is configured' });
+}
+
+/** A store that fails costs speed, not pulls: it is counted, logged and shown. */
+function createStoreErrorReport({ log, meter, health }: MirrorOptions): (operation: string, error: unknown) => void {
+  return (operation, error) => {
+    if (isMirrorError(error)) return;
+    meter.storeError(operation);
+    log.error({ operation, err: error }, 'the store failed; pulls go on without it');
+    health.report('store', `the last ${operation} failed: ${error instanceof Error ? error.message : 'unknown error'}`);
+  };
+}
