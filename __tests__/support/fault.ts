@@ -63,16 +63,16 @@ export function isMatch(match: Match, request: RecordedRequest): boolean {
 
 /** Faults with the requests they wait for. The rule that was added last is asked first. */
 export interface FaultScript {
-  always(match: Match, fault: Fault): ScriptedRule;
+  readonly always: (match: Match, fault: Fault) => ScriptedRule;
   /** For the next matching request only. */
-  once(match: Match, fault: Fault): ScriptedRule;
+  readonly once: (match: Match, fault: Fault) => ScriptedRule;
   /** For the n-th matching request from now on, counted from 1. */
-  nth(n: number, match: Match, fault: Fault): ScriptedRule;
+  readonly nth: (n: number, match: Match, fault: Fault) => ScriptedRule;
   /** For the next n matching requests. */
-  times(n: number, match: Match, fault: Fault): ScriptedRule;
+  readonly times: (n: number, match: Match, fault: Fault) => ScriptedRule;
   /** The fault for this request, which it uses up. */
-  take(request: RecordedRequest): Fault | undefined;
-  clear(): void;
+  readonly take: (request: RecordedRequest) => Fault | undefined;
+  readonly clear: () => void;
 }
 
 export interface ScriptedRule {

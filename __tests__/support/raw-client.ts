@@ -130,7 +130,10 @@ export function startPull(address: string, path: string, options: PullOptions = 
     signal.raise();
   });
   outgoing.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
-  outgoing.on('close', () => finish('closed'));
+  // With an answer under way its own events tell the end: bytes of it may come after this one.
+  outgoing.on('close', () => {
+    if (response === undefined) finish('closed');
+  });
   outgoing.end();
   return {
     done: result.promise,

@@ -38,15 +38,15 @@ export interface RawServer {
   /** Connections accepted so far, and open now. */
   readonly connections: { readonly accepted: number; readonly open: number };
   /** Resolves when `isReached` holds; asked again after every request, byte and connection. */
-  until(isReached: () => boolean): Promise<void>;
+  readonly until: (isReached: () => boolean) => Promise<void>;
   /** Something that `until` may wait for has changed. */
-  changed(): void;
-  forgetRequests(): void;
+  readonly changed: () => void;
+  readonly forgetRequests: () => void;
   /** Refuses connections: listener closed, sockets destroyed. */
-  down(): Promise<void>;
+  readonly down: () => Promise<void>;
   /** Listens again, on the same port. */
-  up(): Promise<void>;
-  close(): Promise<void>;
+  readonly up: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Starts listening on a free port of `host`. The caller must `close` it. */
@@ -122,7 +122,9 @@ export async function startRawServer(answer: Answer, host = '127.0.0.1'): Promis
     changed: () => signal.raise(),
     forgetRequests: () => void (requests.length = 0),
     down,
-    up: async () => void (await listen(port)),
+    async up() {
+      if (server === undefined) await listen(port);
+    },
     close: down,
   };
 }

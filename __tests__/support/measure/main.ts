@@ -1,0 +1,32 @@
+// Measures the built service against the table of what the engine must show.
+// Usage: node __tests__/support/measure/main.ts [--full] [--list] [--log] [word of a row's name]
+import { conformanceRow } from './conformance-row.ts';
+import { faultRows } from './fault-rows.ts';
+import { lifeRows } from './life-rows.ts';
+import { loadRows } from './load-rows.ts';
+import { sharingRows } from './sharing-rows.ts';
+import { runRow, type Row } from './bench.ts';
+
+const rows: readonly Row[] = [...sharingRows, ...faultRows, ...loadRows, ...lifeRows, conformanceRow];
+
+const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const chosen = rows.filter((row) => words.every((word) => row.name.toLowerCase().includes(word.toLowerCase())));
+
+if (flags.includes('--list')) {
+  for (const row of chosen) console.log(`${row.name} | ${row.bar}`);
+} else {
+  let passed = 0;
+  for (const row of chosen) {
+    const startMs = performance.now();
+    const verdict = await runRow(row, flags.includes('--full'));
+    const took = ((performance.now() - startMs) / 1000).toFixed(1);
+    console.log(
+      `${verdict.passes ? 'pass' : 'FAIL'}  ${row.name} (${took} s)\n      bar: ${row.bar}\n      got: ${verdict.figures}`,
+    );
+    if (flags.includes('--log')) console.log(verdict.output);
+    if (verdict.passes) passed += 1;
+  }
+  console.log(`${passed} of ${chosen.length} pass`);
+  process.exitCode = passed === chosen.length ? 0 : 1;
+}

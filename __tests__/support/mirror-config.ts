@@ -1,0 +1,20 @@
+/** The configuration file's text for a mirror under test: JSON is YAML. */
+export interface MirrorConfig {
+  readonly mirrorPort: number;
+  readonly adminPort: number;
+  readonly cachePath: string;
+  readonly upstreams: readonly object[];
+  /** Further top-level keys; `cache` is merged. */
+  readonly more?: Readonly<Record<string, unknown>>;
+}
+
+/** Everything on 127.0.0.1, as little disk reserve as possible. */
+export function formatMirrorConfig({ mirrorPort, adminPort, cachePath, upstreams, more = {} }: MirrorConfig): string {
+  return JSON.stringify({
+    listen: `127.0.0.1:${mirrorPort}`,
+    admin: { listen: `127.0.0.1:${adminPort}` },
+    upstreams,
+    ...more,
+    cache: { path: cachePath, minFree: '10MB', ...(more['cache'] as object | undefined) },
+  });
+}

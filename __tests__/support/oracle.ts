@@ -1,0 +1,90 @@
+// What must hold after every flow test, whatever the test did.
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { readMetric } from './metrics.ts';
+import type { MirrorProcess } from './mirror-process.ts';
+import { pull } from './raw-client.ts';
+import { pollUntil } from './signal.ts';
+import { listCacheFiles } from './cache-files.ts';
+
+export interface OracleOptions {
+  /** Descriptors of the mirror when it was ready. */
+  readonly baseline: readonly string[];
+  /** What may appear nowhere: not in logs, not in metrics. */
+  readonly secrets: readonly string[];
+  /** Parked fills that the test means to leave: digests. */
+  readonly parked?: readonly string[];
+}
+
+/** @throws Error that says which promise is broken */
+export async function checkOracle(mirror: MirrorProcess, options: OracleOptions): Promise<void> {
+  await checkLiveness(mirror);
+  await checkNothingRuns(mirror);
+  await checkFillsAreGone(mirror, options.parked ?? []);
+  await checkDescriptors(mirror, options.baseline);
+  await checkContent(mirror);
+  await checkSecrets(mirror, options.secrets);
+}
+
+async function checkLiveness(mirror: MirrorProcess): Promise<void> {
+  const { status } = await pull(mirror.adminAddress, '/livez');
+  if (status !== 200) throw new Error(`/livez answers ${status}; the mirror wrote:\n${mirror.output}`);
+}
+
+async function checkNothingRuns(mirror: MirrorProcess): Promise<void> {
+  for (const name of ['stowage_fills_running', 'stowage_fill_readers', 'stowage_client_connections']) {
+    await pollUntil(async () => ((await readMetric(mirror.adminAddress, name)) ?? 0) === 0, {
+      what: `${name} to be 0`,
+    });
+  }
+  const port = Number(new URL(mirror.address).port);
+  await pollUntil(() => countConnections(port) === 0, { what: 'client sockets to be closed' });
+}
+
+/** Established connections whose local end is this port, on 127.0.0.1. Their state is 01 in /proc/net/tcp. */
+function countConnections(port: number): number {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+  return lines.filter((line) => line.includes(`: ${local} `) && / 01 /.test(line.slice(0, 40))).length;
+}
+
+async function checkFillsAreGone(mirror: MirrorProcess, parked: readonly string[]): Promise<void> {
+  const isParked = (file: string): boolean => parked.some((digest) => file.includes(digest.slice(7)));
+  const stray = async (): Promise<readonly string[]> =>
+    (await listCacheFiles(mirror.cachePath, ['fills'])).filter((file) => !isParked(file));
+  await pollUntil(async () => (await stray()).length === 0, { what: 'fills/ to be empty' }).catch(
+    async (error: unknown) => {
+      throw new Error(`left behind: ${(await stray()).join(', ')}`, { cause: error });
+    },
+  );
+}
+
+/** Sockets to the upstream may idle, and content that is asked for often stays open; nothing else may stay. */
+async function checkDescriptors(mirror: MirrorProcess, baseline: readonly string[]): Promise<void> {
+  const isOwn = (target: string): boolean => !target.startsWith('socket:') && !target.includes('/blobs/');
+  const bound = baseline.filter(isOwn).length;
+  const own = (): readonly string[] => mirror.descriptors().filter(isOwn);
+  await pollUntil(() => own().length <= bound, { what: 'descriptors back at baseline' }).catch((error: unknown) => {
+    throw new Error(`descriptors above the baseline of ${bound}: ${own().join(', ')}`, { cause: error });
+  });
+}
+
+async function checkContent(mirror: MirrorProcess): Promise<void> {
+  for (const file of await listCacheFiles(mirror.cachePath, ['blobs'])) {
+    const [, algorithm = '', hex = ''] = /\/(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)$/.exec(file) ?? [];
+    if (hex === '') throw new Error(`a file that is no content: ${file}`);
+    const hash = createHash(algorithm);
+    await pipeline(createReadStream(join(mirror.cachePath, file)), hash);
+    if (hash.digest('hex') !== hex) throw new Error(`the bytes of ${file} are not those of its name`);
+  }
+}
+
+async function checkSecrets(mirror: MirrorProcess, secrets: readonly string[]): Promise<void> {
+  const metrics = (await pull(mirror.adminAddress, '/metrics', { keepBody: true })).body.toString();
+  for (const secret of secrets) {
+    if (mirror.output.includes(secret)) throw new Error(`the log shows ${secret}`);
+    if (metrics.includes(secret)) throw new Error(`the metrics show ${secret}`);
+  }
+}
