@@ -1,7 +1,7 @@
 import type { Span } from '../oci/span.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { ContentReader, StoredObject } from '../store/content-store.ts';
-import { chunkOf, type BufferPool } from './buffer-pool.ts';
+import { chunkOf, type BufferPool } from './fill/buffer-pool.ts';
 import type { BodyChunk, BodyReader, ServedBlob } from './pull.ts';
 
 /** A blob that is in the store. Takes over `reader` and closes it. */

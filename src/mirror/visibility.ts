@@ -4,9 +4,9 @@ import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { StoredObject } from '../store/content-store.ts';
 import { repositoryOf, type Door } from './door.ts';
-import type { Fill } from './fill.ts';
+import type { Fill } from './fill/fill.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { Source } from './sources.ts';
+import type { Source } from './fill/sources.ts';
 
 /**
  * Who may see what. Public content leaves through any door. Restricted content leaves only through a repository

@@ -1,9 +1,9 @@
-import type { Digest } from '../oci/digest.ts';
-import type { Provenance } from '../oci/provenance.ts';
-import type { ContentStore, StoredObject } from '../store/content-store.ts';
-import type { Clock } from '../telemetry/clock.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { Meter } from '../telemetry/metrics.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Provenance } from '../../oci/provenance.ts';
+import type { ContentStore, StoredObject } from '../../store/content-store.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Meter } from '../../telemetry/metrics.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import type { FillLimits } from './fill-limits.ts';

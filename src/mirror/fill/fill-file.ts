@@ -1,6 +1,6 @@
-import type { Digest } from '../oci/digest.ts';
-import type { Span } from '../oci/span.ts';
-import type { PartialContent, StoredObject, StreamHash } from '../store/content-store.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Span } from '../../oci/span.ts';
+import type { PartialContent, StoredObject, StreamHash } from '../../store/content-store.ts';
 import type { FillContext } from './fill-context.ts';
 import { Journal } from './journal.ts';
 import type { Segments } from './segments.ts';

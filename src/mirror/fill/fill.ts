@@ -1,11 +1,11 @@
-import type { Digest } from '../oci/digest.ts';
-import type { MirrorError } from '../oci/errors.ts';
-import type { Provenance } from '../oci/provenance.ts';
-import type { Span } from '../oci/span.ts';
-import type { Clock } from '../telemetry/clock.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { MirrorError } from '../../oci/errors.ts';
+import type { Provenance } from '../../oci/provenance.ts';
+import type { Span } from '../../oci/span.ts';
+import type { Clock } from '../../telemetry/clock.ts';
 import type { FillFile } from './fill-file.ts';
 import { Interests, type Interest } from './interest.ts';
-import type { Demand } from './pull.ts';
+import type { Demand } from '../pull.ts';
 import { Segments } from './segments.ts';
 import { Sources, type Source } from './sources.ts';
 import { Waiters } from './waiters.ts';

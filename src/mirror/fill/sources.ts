@@ -1,6 +1,6 @@
-import type { MirrorError } from '../oci/errors.ts';
-import type { Provenance } from '../oci/provenance.ts';
-import type { BlobTransfer, Upstream } from '../upstream/upstream.ts';
+import type { MirrorError } from '../../oci/errors.ts';
+import type { Provenance } from '../../oci/provenance.ts';
+import type { BlobTransfer, Upstream } from '../../upstream/upstream.ts';
 
 /** Where a fill may fetch: a repository of an upstream. */
 export interface Source {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
-import { isMirrorError, MirrorError } from '../oci/errors.ts';
-import type { StreamHash } from '../store/content-store.ts';
-import type { Clock } from '../telemetry/clock.ts';
-import type { BlobStream } from '../upstream/upstream.ts';
+import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
+import { isMirrorError, MirrorError } from '../../oci/errors.ts';
+import type { StreamHash } from '../../store/content-store.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { BlobStream } from '../../upstream/upstream.ts';
 import type { FillFile } from './fill-file.ts';
 import { tailBytes, type FillLimits } from './fill-limits.ts';
-import type { BodyChunk } from './pull.ts';
+import type { BodyChunk } from '../pull.ts';
 import { Retry } from './retry.ts';
 import type { Source } from './sources.ts';
 import { Watchdog } from './watchdog.ts';

@@ -1,6 +1,6 @@
-import type { Span } from '../oci/span.ts';
+import type { Span } from '../../oci/span.ts';
 import { firstPieceBytes } from './fill-limits.ts';
-import type { Demand } from './pull.ts';
+import type { Demand } from '../pull.ts';
 import type { Source } from './sources.ts';
 import { SpanSet } from './span-set.ts';
 

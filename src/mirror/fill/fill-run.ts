@@ -1,6 +1,6 @@
-import type { Digest } from '../oci/digest.ts';
-import { isMirrorError, MirrorError } from '../oci/errors.ts';
-import type { BlobStream, Upstream } from '../upstream/upstream.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { isMirrorError, MirrorError } from '../../oci/errors.ts';
+import type { BlobStream, Upstream } from '../../upstream/upstream.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillFile } from './fill-file.ts';
 import { demandPieceBytes, worthFinishingBytes } from './fill-limits.ts';

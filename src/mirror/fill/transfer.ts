@@ -1,7 +1,7 @@
-import type { Digest } from '../oci/digest.ts';
-import { MirrorError } from '../oci/errors.ts';
-import type { Clock, Timer } from '../telemetry/clock.ts';
-import type { BlobStream } from '../upstream/upstream.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { MirrorError } from '../../oci/errors.ts';
+import type { Clock, Timer } from '../../telemetry/clock.ts';
+import type { BlobStream } from '../../upstream/upstream.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import { maxPieceBytes, minPieceBytes, plainGetBelowBytes, firstPieceBytes, type FillLimits } from './fill-limits.ts';
 import { Ramp, rampWindowMs } from './ramp.ts';

@@ -1,4 +1,4 @@
-import type { Span } from '../oci/span.ts';
+import type { Span } from '../../oci/span.ts';
 
 /** A set of bytes, kept as sorted spans that neither touch nor overlap. */
 export class SpanSet {

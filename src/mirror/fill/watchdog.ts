@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../telemetry/clock.ts';
+import type { Clock, Timer } from '../../telemetry/clock.ts';
 
 /**
  * Watches bytes received from upstream, so that a connection that stalls or drips is ended also while

@@ -1,7 +1,7 @@
-import { MirrorError } from '../oci/errors.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { Clock } from '../telemetry/clock.ts';
-import type { BlobStream } from '../upstream/upstream.ts';
+import { MirrorError } from '../../oci/errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { BlobStream } from '../../upstream/upstream.ts';
 import type { FillLimits } from './fill-limits.ts';
 import type { Segment, Segments } from './segments.ts';
 import type { Source } from './sources.ts';

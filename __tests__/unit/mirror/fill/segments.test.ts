@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Segments, type Plan, type Segment } from '../../../src/mirror/segments.ts';
-import { SpanSet } from '../../../src/mirror/span-set.ts';
+import { Segments, type Plan, type Segment } from '../../../../src/mirror/fill/segments.ts';
+import { SpanSet } from '../../../../src/mirror/fill/span-set.ts';
 
 const KiB = 1024;
 

@@ -1,4 +1,4 @@
-import type { BodyChunk } from './pull.ts';
+import type { BodyChunk } from '../pull.ts';
 
 const largeBytes = 256 * 1024;
 const smallBytes = 16 * 1024;

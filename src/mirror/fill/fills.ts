@@ -1,4 +1,4 @@
-import type { Digest } from '../oci/digest.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillRun, type FillStart } from './fill-run.ts';
 import type { Fill } from './fill.ts';

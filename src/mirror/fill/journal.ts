@@ -1,5 +1,5 @@
-import type { PartialContent } from '../store/content-store.ts';
-import type { Clock, Timer } from '../telemetry/clock.ts';
+import type { PartialContent } from '../../store/content-store.ts';
+import type { Clock, Timer } from '../../telemetry/clock.ts';
 import type { Segments } from './segments.ts';
 
 /** What a crash may cost in bytes already fetched: so much time's worth. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../telemetry/clock.ts';
+import type { Clock, Timer } from '../../telemetry/clock.ts';
 
 /** Readers are not woken more often than this: waking thousands for each chunk would stop everything else. */
 const wakeIntervalMs = 20;

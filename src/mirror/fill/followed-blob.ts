@@ -1,13 +1,13 @@
-import { MirrorError } from '../oci/errors.ts';
-import type { Span } from '../oci/span.ts';
+import { MirrorError } from '../../oci/errors.ts';
+import type { Span } from '../../oci/span.ts';
 import type { BypassStream, Bypasses } from './bypass.ts';
 import { chunkOf, type BufferPool } from './buffer-pool.ts';
 import { tailBytes, verifyFirstBytes } from './fill-limits.ts';
 import type { Fill } from './fill.ts';
 import type { Interest } from './interest.ts';
-import type { BodyChunk, BodyReader, Demand, Outcome, ServedBlob } from './pull.ts';
+import type { BodyChunk, BodyReader, Demand, Outcome, ServedBlob } from '../pull.ts';
 import type { Source } from './sources.ts';
-import type { Visibility } from './visibility.ts';
+import type { Visibility } from '../visibility.ts';
 
 export interface FollowOptions {
   readonly fill: Fill;

@@ -1,4 +1,4 @@
-import type { Span } from '../oci/span.ts';
+import type { Span } from '../../oci/span.ts';
 import { SpanSet } from './span-set.ts';
 
 /** One upstream request's part of a fill: bytes from `position` to `end` are still coming. */
