@@ -1,6 +1,7 @@
 // Where answers may lead us: judged by the address that is dialled, not by the name that was written.
 import ipaddr from 'ipaddr.js';
-import { classifyAddress, isInRange, parseAddress, type AddressClass } from './address.ts';
+import { isIP } from 'node:net';
+import { classifyAddress, isInRange, parseAddress } from './address.ts';
 
 /** What one upstream URL may dial. */
 export interface Egress {
@@ -29,7 +30,7 @@ type Rule = (host: string, port: string, address: string) => boolean;
 export function createEgress(ownUrl: URL, allow: readonly string[]): Egress {
   const rules = allow.map(parseRule);
   const own = { host: ownUrl.hostname, port: portOf(ownUrl) };
-  let ownClass: AddressClass | undefined;
+  let ownClass = isIP(normaliseHost(own.host)) === 0 ? undefined : classifyAddress(normaliseHost(own.host));
   const isOwn = (host: string, port: string) => normaliseHost(host) === normaliseHost(own.host) && port === own.port;
   return {
     isOwn,

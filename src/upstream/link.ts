@@ -14,27 +14,30 @@ export function findNextLink(header: string | readonly string[] | undefined): st
     if (open < 0) return undefined;
     const close = text.indexOf('>', open);
     if (close < 0) return undefined;
-    const end = endOfLink(text, close + 1);
+    const end = findOutsideQuotes(text, ',', close + 1);
     if (isNext(text.slice(close + 1, end))) return text.slice(open + 1, close).trim();
     at = end + 1;
   }
   return undefined;
 }
 
-/** The offset of the comma after this link, quotes respected. */
-function endOfLink(text: string, from: number): number {
+/** The offset of the next `stop` that no quotes hold, or the length. */
+function findOutsideQuotes(text: string, stop: string, from: number): number {
   let isQuoted = false;
   for (let at = from; at < text.length; at += 1) {
     const character = text.charAt(at);
     if (isQuoted && character === '\\') at += 1;
     else if (character === '"') isQuoted = !isQuoted;
-    else if (character === ',' && !isQuoted) return at;
+    else if (character === stop && !isQuoted) return at;
   }
   return text.length;
 }
 
 function isNext(parameters: string): boolean {
-  for (const parameter of parameters.split(';')) {
+  for (let at = 0; at < parameters.length;) {
+    const end = findOutsideQuotes(parameters, ';', at);
+    const parameter = parameters.slice(at, end);
+    at = end + 1;
     const equals = parameter.indexOf('=');
     if (equals < 0 || parameter.slice(0, equals).trim().toLowerCase() !== 'rel') continue;
     const value = parameter.slice(equals + 1).trim();
