@@ -26,7 +26,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** Opens the catalog for reading; it must exist. Each call sees every transaction that has ended. */
 export function openCatalogReader(path: string): CatalogReader {
-  const db = new DatabaseSync(path, { readOnly: true, timeout: 1000 });
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 250 });
   const prepared = new Map<string, StatementSync>();
   const prepare = (sql: string) => {
     const statement = prepared.get(sql) ?? db.prepare(sql);

@@ -162,7 +162,7 @@ function markDamaged(path: string): void {
 
 function withUse(record: ContentRecord, use: PendingUse | undefined): ContentRecord {
   if (use === undefined) return record;
-  return { ...record, lastUsedMs: Math.max(record.lastUsedMs, use.lastUsedMs), hits: record.hits + use.hits };
+  return { ...record, lastUsedMs: use.lastUsedMs, hits: record.hits + use.hits };
 }
 
 function isManifest(record: ContentRecord): boolean {

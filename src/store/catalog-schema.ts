@@ -4,6 +4,8 @@ import type { CatalogState } from './catalog-protocol.ts';
 import { sqliteCode, sqliteCodes } from './sqlite-error.ts';
 
 const schemaVersion = 1;
+/** Nobody else writes here; whoever does is not waited for long. */
+const busyMs = 250;
 /** Checking every page of a larger database would hold up the start; its damage shows when it is read. */
 const maxCheckedBytes = 256 * 1024 * 1024;
 
@@ -91,7 +93,7 @@ export class DamageError extends Error {}
 function openChecked(path: string): DatabaseSync {
   if (existsSync(damageMark(path))) throw new DamageError('the catalog was found damaged while it was in use');
   if (existsSync(path) && !statSync(path).isFile()) throw new DamageError('the catalog is not a file');
-  const db = new DatabaseSync(path, { timeout: 5000 });
+  const db = new DatabaseSync(path, { timeout: busyMs });
   try {
     // NORMAL: a killed process loses nothing; a power cut may lose the last rows, which the files make good.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864;');

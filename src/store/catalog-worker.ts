@@ -86,8 +86,8 @@ const statements = {
   removeContent: 'DELETE FROM content WHERE digest = ?',
   removeChildren: 'DELETE FROM children WHERE manifest = ?',
   removeLinks: 'DELETE FROM links WHERE digest = ?',
-  touch: 'UPDATE content SET last_used = max(last_used, ?), hits = hits + ? WHERE digest = ?',
-  touchChildren: `UPDATE content SET last_used = max(last_used, ?), hits = hits + ?
+  touch: 'UPDATE content SET last_used = ?, hits = hits + ? WHERE digest = ?',
+  touchChildren: `UPDATE content SET last_used = ?, hits = hits + ?
     WHERE digest IN (SELECT digest FROM children WHERE manifest = ?)`,
   addChild: 'INSERT OR IGNORE INTO children (manifest, digest, size, media_type) VALUES (?, ?, ?, ?)',
   addLink: 'INSERT OR IGNORE INTO links (upstream, repository, digest) VALUES (?, ?, ?)',

@@ -6,7 +6,8 @@ import type { StoredObject } from './content-store.ts';
 /**
  * What must survive a restart. Reads are synchronous and see every write made before them, also those
  * that are still on their way to the disk. Writes go to a worker in batches; their promises resolve when
- * they are durable and never reject: a catalog that cannot write says so in health, and pulls go on.
+ * a kill of the process can no longer undo them (a power cut may, then the files make it good), and never
+ * reject: a catalog that cannot write says so in health, and pulls go on.
  */
 export interface Catalog {
   findContent(digest: Digest): ContentRecord | undefined;

@@ -16,8 +16,8 @@ export interface Space {
    * the same turn in which the content's row is added, or when the fill has been parked or given up.
    */
   reserve(sizeBytes: number): () => void;
-  /** Frees at least so many bytes now, as far as there are any: for a disk that says it is full. Gives the bytes freed. */
-  makeRoom(sizeBytes: number): Promise<number>;
+  /** Frees so many bytes, and some more, after the disk said that it is full: true when anything was freed. */
+  makeRoom(sizeBytes: number): Promise<boolean>;
   usage(): SpaceUsage;
   /** Ends the background work. */
   close(): Promise<void>;
@@ -43,6 +43,8 @@ export interface SpaceOptions {
 /** Eviction begins above the quota and ends here, so that it does not run for every single object. */
 const lowWatermark = 0.95;
 const batchSize = 64;
+/** A full disk is not left full to the last chunk. */
+const roomStepBytes = 64 * 1024 * 1024;
 const parkedMaxAgeMs = 24 * 60 * 60 * 1000;
 /** How often parked files are looked through for age. */
 const sweepEveryMs = 10 * 60 * 1000;
@@ -54,6 +56,7 @@ export function createSpace(options: SpaceOptions): Space {
   let isClosed = false;
   let isAsked = false;
   let running: Promise<void> | undefined;
+  let making: Promise<boolean> | undefined;
   let sweepTimer: Timer | undefined;
 
   const usedBytes = () => catalog.totals().bytes + parkedBytes + reservedBytes;
@@ -82,7 +85,8 @@ export function createSpace(options: SpaceOptions): Space {
     const parked = await dropExpired(await content.listPartial());
     parkedBytes = sumHeld(parked);
     if (maxSizeBytes === 0 || usedBytes() <= maxSizeBytes) return;
-    await freeDownTo(() => usedBytes() <= maxSizeBytes * lowWatermark, parked);
+    const excessBytes = usedBytes() - Math.floor(maxSizeBytes * lowWatermark);
+    await free(excessBytes, parked);
   }
 
   async function dropExpired(parked: readonly PartialRecord[]): Promise<readonly PartialRecord[]> {
@@ -96,33 +100,48 @@ export function createSpace(options: SpaceOptions): Space {
   }
 
   /** Parked files first, oldest first; then content. Gives the bytes freed. */
-  async function freeDownTo(isEnough: () => boolean, parked: readonly PartialRecord[]): Promise<number> {
+  async function free(wantedBytes: number, parked: readonly PartialRecord[]): Promise<number> {
     let freedBytes = 0;
     for (const record of parked.toSorted((a, b) => a.changedMs - b.changedMs)) {
-      if (isEnough()) return freedBytes;
+      if (freedBytes >= wantedBytes) return freedBytes;
       if (!(await content.removePartial(record.digest))) continue;
-      parkedBytes -= record.heldBytes;
+      parkedBytes = Math.max(0, parkedBytes - record.heldBytes);
       freedBytes += record.heldBytes;
     }
+    return freedBytes + (await evictContent(wantedBytes - freedBytes));
+  }
+
+  async function evictContent(wantedBytes: number): Promise<number> {
     let objects = 0;
-    let objectBytes = 0;
+    let bytes = 0;
     for (;;) {
-      const batch = isEnough() || isClosed ? [] : catalog.listEvictable(batchSize);
+      const batch = bytes >= wantedBytes || isClosed ? [] : catalog.listEvictable(batchSize);
       if (batch.length === 0) break;
-      for (const record of batch) {
-        if (isEnough()) break;
+      for (const { digest } of batch) {
+        // Another round may have taken it while this one waited.
+        const record = bytes >= wantedBytes ? undefined : catalog.findContent(digest);
+        if (record === undefined) continue;
         // The row first: a crash in between leaves a file without a row, which the next start finds.
         // The other way round, a row could be taken from content that came back in between.
-        void catalog.removeContent(record.digest);
+        void catalog.removeContent(digest);
         await content.remove(record);
         objects += 1;
-        objectBytes += record.sizeBytes;
+        bytes += record.sizeBytes;
       }
       // Others may run: unlinking large files takes long.
       await nextTurn();
     }
-    if (objects > 0) meter.evicted(objects, objectBytes);
-    return freedBytes + objectBytes;
+    if (objects > 0) meter.evicted(objects, bytes);
+    return bytes;
+  }
+
+  async function makeRoom(sizeBytes: number): Promise<boolean> {
+    try {
+      return (await free(Math.max(sizeBytes, roomStepBytes), await content.listPartial())) > 0;
+    } catch (error) {
+      options.log.error({ err: error }, 'space could not be freed');
+      return false;
+    }
   }
 
   function scheduleSweep(): void {
@@ -147,16 +166,17 @@ export function createSpace(options: SpaceOptions): Space {
         ask();
       };
     },
-    async makeRoom(sizeBytes) {
-      const start = catalog.totals().bytes + parkedBytes;
-      const isEnough = () => start - (catalog.totals().bytes + parkedBytes) >= sizeBytes;
-      return freeDownTo(isEnough, await content.listPartial());
+    makeRoom(sizeBytes) {
+      // Every writer meets the full disk at the same moment: they share one round.
+      making ??= makeRoom(sizeBytes).finally(() => (making = undefined));
+      return making;
     },
     usage: () => ({ contentBytes: catalog.totals().bytes, parkedBytes, reservedBytes, maxBytes: maxSizeBytes }),
     async close() {
       isClosed = true;
       sweepTimer?.stop();
       await running;
+      await making;
     },
   };
 }

@@ -8,8 +8,6 @@ import { startWorker, type WorkerPort } from './worker-port.ts';
 export interface HashPool {
   /** The descriptor is the caller's; it must stay open until `close` of what is given has resolved. */
   openFile(fd: number, algorithm: DigestAlgorithm): HashedFile;
-  /** A hash of bytes that are on no file. */
-  startStream(algorithm: DigestAlgorithm): StreamHash;
   /** Ends the workers; what is under way rejects. */
   close(): Promise<void>;
 }
@@ -51,12 +49,6 @@ export function createHashPool(options: { readonly workers?: number } = {}): Has
       const port = nextPort(file);
       port.send({ type: 'open', file, fd, algorithm });
       return createHashedFile({ port, file, algorithm, nextStream: () => (lastId += 1) });
-    },
-    startStream(algorithm) {
-      const stream = (lastId += 1);
-      const port = nextPort(stream);
-      port.send({ type: 'start', stream, algorithm });
-      return createStream(port, stream, algorithm);
     },
     async close() {
       isClosed = true;

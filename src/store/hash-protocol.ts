@@ -9,7 +9,6 @@ export type HashRequest =
   | { readonly type: 'fork'; readonly file: number; readonly end: number; readonly stream: number }
   /** Answered when the worker no longer touches the descriptor. */
   | { readonly type: 'close'; readonly file: number }
-  | { readonly type: 'start'; readonly stream: number; readonly algorithm: DigestAlgorithm }
   | { readonly type: 'update'; readonly stream: number; readonly bytes: Uint8Array }
   /** Answers the hex digest and ends the stream. */
   | { readonly type: 'finish'; readonly stream: number }

@@ -150,9 +150,6 @@ function handle(request: HashRequest): HashReply | Promise<HashReply> {
     case 'close':
       closeFile(request.file);
       break;
-    case 'start':
-      streams.set(request.stream, createHash(request.algorithm));
-      break;
     case 'update':
       getStream(request.stream).update(request.bytes);
       break;

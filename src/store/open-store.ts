@@ -1,22 +1,23 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DigestAlgorithm } from '../oci/digest.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import { createRecent } from './cache-manager-recent.ts';
 import type { Catalog } from './catalog.ts';
-import type { ContentStore, StreamHash } from './content-store.ts';
+import type { CatalogState } from './catalog-protocol.ts';
+import type { ContentStore } from './content-store.ts';
 import { createDiskContentStore } from './disk-content-store.ts';
 import { createSpace, type Space } from './eviction.ts';
-import { removeFile } from './files.ts';
+import { removeFile, replaceFile } from './files.ts';
 import { checkStoreFormat } from './format.ts';
 import { createHashPool } from './hash-pool.ts';
 import { acquireStoreLock } from './lock.ts';
 import { createStorePaths, findPartialDigest, type StorePaths } from './paths.ts';
 import type { Recent } from './recent.ts';
-import { restoreCatalog } from './restore-catalog.ts';
+import { restoreCatalog, type RestoreOptions } from './restore-catalog.ts';
 import { openSqliteCatalog } from './sqlite-catalog.ts';
 
 /** Everything that is kept under one directory, owned by this process. */
@@ -25,8 +26,6 @@ export interface Store {
   readonly catalog: Catalog;
   readonly recent: Recent;
   readonly space: Space;
-  /** A hash of bytes that no file holds, off the event loop. */
-  startHash(algorithm: DigestAlgorithm): StreamHash;
   /** Resolves when the files without rows, if there were any, are in the catalog. */
   readonly whenRestored: Promise<void>;
   /** Call once, after all readers and partial files are closed. */
@@ -73,8 +72,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { catalog, state } = await openSqliteCatalog({ ...options, path: paths.catalog });
   const space = createSpace({ maxSizeBytes: options.maxSizeBytes, content, catalog, clock, log, meter });
   const stop = new AbortController();
-  const whenRestored =
-    state === 'clean' ? Promise.resolve() : restoreCatalog({ content, catalog, log, signal: stop.signal });
+  const whenRestored = restore(paths, state, { content, catalog, log, signal: stop.signal });
   registerGauges(meter, space, catalog);
 
   return {
@@ -82,7 +80,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     catalog,
     recent: createRecent({ clock }),
     space,
-    startHash: (algorithm) => hashes.startStream(algorithm),
     whenRestored,
     async close() {
       stop.abort();
@@ -93,6 +90,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       lock.release();
     },
   };
+}
+
+/** A search that the end of the process cuts short is made again at the next start, hence the mark. */
+async function restore(paths: StorePaths, state: CatalogState, options: RestoreOptions): Promise<void> {
+  if (state === 'clean' && !existsSync(paths.restoring)) return;
+  const onFailure = (error: unknown) => options.log.warn({ err: error }, 'the search for files cannot be marked');
+  await replaceFile(paths.restoring, '').catch(onFailure);
+  if (await restoreCatalog(options)) await removeFile(paths.restoring).catch(onFailure);
 }
 
 async function makeDirectories(paths: StorePaths): Promise<void> {

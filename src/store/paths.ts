@@ -12,6 +12,8 @@ export interface StorePaths {
   readonly lock: string;
   readonly owner: string;
   readonly format: string;
+  /** There while files without rows are being looked for. */
+  readonly restoring: string;
   /** The directory of an object and its file in it. */
   blobDirectory(object: Omit<StoredObject, 'sizeBytes'>): string;
   blob(object: Omit<StoredObject, 'sizeBytes'>): string;
@@ -35,6 +37,7 @@ export function createStorePaths(root: string): StorePaths {
     lock: join(root, 'lock'),
     owner: join(root, 'owner.json'),
     format: join(root, 'format'),
+    restoring: join(root, 'catalog.restoring'),
     blobDirectory,
     blob: (object) => join(blobDirectory(object), digestHex(object.digest)),
     partial: (digest) => inFills(digest, '.part'),

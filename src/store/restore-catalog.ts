@@ -8,22 +8,26 @@ import { isRecord } from './record.ts';
 /** So many rows on their way to the catalog at once. */
 const rowsAtOnce = 256;
 
-/**
- * Adds what lies in the content store without a row: everything after the catalog was lost, a few objects
- * after a crash. Restricted content gets no links, so it leaves only after upstream was asked. Never throws.
- */
-export async function restoreCatalog(options: {
+/** What the search for files without rows works on. */
+export interface RestoreOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly log: Log;
   readonly signal: AbortSignal;
-}): Promise<void> {
+}
+
+/**
+ * Adds what lies in the content store without a row: everything after the catalog was lost, a few objects
+ * after a crash. Restricted content gets no links, so it leaves only after upstream was asked. Never throws; true when it
+ * came to the end.
+ */
+export async function restoreCatalog(options: RestoreOptions): Promise<boolean> {
   const { content, catalog, log, signal } = options;
   let restored = 0;
   let written: Promise<unknown>[] = [];
   try {
     for await (const object of content.list()) {
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       const row = catalog.findContent(object.digest);
       if (row === undefined) {
         written.push(...(await restoreObject(content, catalog, object)));
@@ -41,9 +45,10 @@ export async function restoreCatalog(options: {
     await Promise.all(written);
   } catch (error) {
     log.error({ err: error, restored }, 'the catalog could not be made whole from the files');
-    return;
+    return false;
   }
   if (restored > 0) log.info({ restored }, 'the catalog has been made whole from the files');
+  return true;
 }
 
 async function restoreObject(

@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkStoreFormat, StoreFormatError } from '../../../src/store/format.ts';
+import { useDirectory } from './fixtures.ts';
+
+describe('the format number', () => {
+  const directory = useDirectory();
+
+  test('is written where there is none, or where it was cut off', async () => {
+    const path = join(directory(), 'format');
+    await checkStoreFormat(path);
+    expect(await readFile(path, 'utf8')).toBe('1\n');
+    await writeFile(path, '');
+    await checkStoreFormat(path);
+    expect(await readFile(path, 'utf8')).toBe('1\n');
+    await checkStoreFormat(path);
+  });
+
+  test('of a newer version is refused, with both numbers, and left alone', async () => {
+    const path = join(directory(), 'format');
+    await writeFile(path, '7\n');
+    await expect(checkStoreFormat(path)).rejects.toThrow(StoreFormatError);
+    await expect(checkStoreFormat(path)).rejects.toThrow(/format 7.*up to 1/);
+    expect(await readFile(path, 'utf8')).toBe('7\n');
+  });
+});
