@@ -218,9 +218,11 @@ export class FillRun {
   async #giveUp(error: MirrorError): Promise<void> {
     if (this.fill.state !== 'running') return;
     this.#finish('failed', error);
-    // After an outage the next fill goes on from here; after a final answer there is nothing to go on with.
-    const isWorthKeeping =
-      !error.isFinal && this.fill.sizeBytes !== undefined && this.fill.segments.here.totalBytes > 0;
+    // After an outage the next fill goes on from here. After a final answer there is nothing to go on with, unless
+    // it is only this pull's repositories that were refused and the bytes are an earlier fill's.
+    const { sizeBytes = this.fill.file?.recoveredSizeBytes, provenance, segments } = this.fill;
+    const isResumable = sizeBytes !== undefined && segments.here.totalBytes > 0;
+    const isWorthKeeping = isResumable && (!error.isFinal || provenance === undefined);
     await this.#close('failed', (file) => (isWorthKeeping ? file.keep() : file.discard()));
   }
 

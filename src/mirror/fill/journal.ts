@@ -43,7 +43,7 @@ export class Journal {
   }
 
   async #write(): Promise<void> {
-    const { sizeBytes, here } = this.#segments;
+    const { sizeBytes = this.#partial.recovered.sizeBytes, here } = this.#segments;
     await this.#partial.saveJournal({ spans: [...here.spans], sizeBytes });
   }
 }

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { computeDigest, digestAlgorithm, digestHex, type Digest } from '../../../../src/oci/digest.ts';
+import type { Span } from '../../../../src/oci/span.ts';
+import type {
+  ContentReader,
+  ContentStore,
+  PartialContent,
+  StoredObject,
+  StreamHash,
+} from '../../../../src/store/content-store.ts';
+
+interface Parked {
+  readonly bytes: Buffer;
+  readonly spans: readonly Span[];
+  readonly sizeBytes: number | undefined;
+}
+
+/** A store in memory whose disk can be made to fail. */
+export class MemoryContentStore implements ContentStore {
+  readonly objects = new Map<Digest, { object: StoredObject; bytes: Buffer }>();
+  readonly parked = new Map<Digest, Parked>();
+  readonly openFiles = new Set<object>();
+  /** Thrown by the operation of this name, until it is taken back. */
+  failing = new Map<'begin' | 'write' | 'commit', Error>();
+
+  async open(object: StoredObject): Promise<ContentReader | undefined> {
+    const found = this.objects.get(object.digest);
+    await Promise.resolve();
+    if (found === undefined || found.object.provenance !== object.provenance) return undefined;
+    const { bytes } = found;
+    const reader: ContentReader = {
+      sizeBytes: bytes.length,
+      read: async (position, into) => await Promise.resolve(bytes.copy(into, 0, position)),
+      close: () => void this.openFiles.delete(reader),
+    };
+    this.openFiles.add(reader);
+    return reader;
+  }
+
+  async put(object: StoredObject, bytes: Uint8Array): Promise<void> {
+    this.objects.set(object.digest, { object, bytes: Buffer.from(bytes) });
+    await Promise.resolve();
+  }
+
+  async begin(digest: Digest): Promise<PartialContent> {
+    this.fail('begin');
+    const parked = this.parked.get(digest);
+    this.parked.delete(digest);
+    const partial = new MemoryPartial(this, digest, parked);
+    this.openFiles.add(partial);
+    await Promise.resolve();
+    return partial;
+  }
+
+  async promote(object: StoredObject): Promise<void> {
+    const found = this.objects.get(object.digest);
+    if (found !== undefined) found.object = { ...found.object, provenance: 'public' };
+    await Promise.resolve();
+  }
+
+  async remove(object: StoredObject): Promise<void> {
+    this.objects.delete(object.digest);
+    await Promise.resolve();
+  }
+
+  async *list(): AsyncIterable<StoredObject> {
+    await Promise.resolve();
+    for (const { object } of this.objects.values()) yield object;
+  }
+
+  async listPartial(): Promise<readonly []> {
+    return await Promise.resolve([]);
+  }
+
+  async removePartial(digest: Digest): Promise<boolean> {
+    return await Promise.resolve(this.parked.delete(digest));
+  }
+
+  fail(operation: 'begin' | 'write' | 'commit'): void {
+    const error = this.failing.get(operation);
+    if (error !== undefined) throw error;
+  }
+}
+
+class MemoryPartial implements PartialContent {
+  readonly digest: Digest;
+  readonly recovered: { readonly spans: readonly Span[]; readonly sizeBytes: number | undefined };
+  readonly #store: MemoryContentStore;
+  #bytes: Buffer;
+  #journal: Pick<Parked, 'spans' | 'sizeBytes'>;
+
+  constructor(store: MemoryContentStore, digest: Digest, parked: Parked | undefined) {
+    this.#store = store;
+    this.digest = digest;
+    this.#bytes = parked?.bytes ?? Buffer.alloc(0);
+    this.recovered = { spans: parked?.spans ?? [], sizeBytes: parked?.sizeBytes };
+    this.#journal = this.recovered;
+  }
+
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    await Promise.resolve();
+    this.#store.fail('write');
+    const end = offset + bytes.length;
+    if (end > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(end - this.#bytes.length)]);
+    this.#bytes.set(bytes, offset);
+  }
+
+  async read(position: number, into: Uint8Array): Promise<number> {
+    return await Promise.resolve(this.#bytes.copy(into, 0, position));
+  }
+
+  async saveJournal(state: Pick<Parked, 'spans' | 'sizeBytes'>): Promise<void> {
+    this.#journal = state;
+    await Promise.resolve();
+  }
+
+  advanceHash(): void {}
+
+  async verify(sizeBytes: number): Promise<boolean> {
+    const bytes = this.#bytes.subarray(0, sizeBytes);
+    await Promise.resolve();
+    return bytes.length === sizeBytes && computeDigest(digestAlgorithm(this.digest), bytes) === this.digest;
+  }
+
+  async forkHash(end: number): Promise<StreamHash> {
+    const hash = createHash(digestAlgorithm(this.digest)).update(this.#bytes.subarray(0, end));
+    await Promise.resolve();
+    return {
+      async update(bytes) {
+        hash.update(bytes);
+        await Promise.resolve();
+      },
+      matches: async (digest) => await Promise.resolve(hash.digest('hex') === digestHex(digest)),
+      close() {},
+    };
+  }
+
+  async commit(object: StoredObject): Promise<void> {
+    await Promise.resolve();
+    this.#store.fail('commit');
+    this.#store.objects.set(object.digest, { object, bytes: this.#bytes });
+  }
+
+  async abort(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async park(): Promise<void> {
+    this.#store.parked.set(this.digest, { bytes: this.#bytes, ...this.#journal });
+    await Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#store.openFiles.delete(this)) throw new Error('closed twice');
+    await Promise.resolve();
+  }
+}
