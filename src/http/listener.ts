@@ -96,6 +96,8 @@ export function createListener(options: ListenerOptions): Listener {
       for (const socket of sockets.keys()) socket.destroy();
     });
     await Promise.all(closed);
+    // Servers count a socket as gone a little before it has told everybody.
+    await Promise.all([...sockets.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     timer.stop();
   }
 

@@ -24,6 +24,8 @@ export function createLog(options: LogOptions = {}): Log {
     // No host name, no process id: whoever collects the lines knows where they come from.
     base: null,
     timestamp: stdTimeFunctions.isoTime,
+    // What comes here is plain already; pino's own idea of an error would rename it.
+    serializers: { err: (error: unknown) => error },
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const logger = sink === undefined ? pino(settings) : pino(settings, sink);

@@ -14,18 +14,24 @@ export function redactValue(value: unknown, depth = 0): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= maxDepth) return '[deeper]';
+  try {
+    return redactObject(value, depth);
+  } catch {
+    // A getter that throws, a revoked proxy: the rest of the line is worth having.
+    return '[unreadable]';
+  }
+}
+
+function redactObject(value: object, depth: number): unknown {
   if (value instanceof Error) return describeError(value, depth);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof URL) return redactText(value.href);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (Array.isArray(value)) return redactList(value, depth);
-  if (value instanceof Map)
-    return redactEntries(
-      [...value.entries()].map(([key, item]) => [String(key), item]),
-      depth,
-    );
   if (value instanceof Set) return redactList([...value], depth);
-  return redactEntries(Object.entries(value), depth);
+  const entries =
+    value instanceof Map ? [...value].map(([key, item]) => [String(key), item] as const) : Object.entries(value);
+  return redactEntries(entries, depth);
 }
 
 /**

@@ -93,7 +93,7 @@ export function serveBlob(
 }
 
 /** A function in place of a chunk is called in its turn: to wait, to throw, to let something happen. */
-export type Step = Buffer | (() => Promise<Buffer | undefined>);
+export type Step = Buffer | ((ledger: Ledger) => Promise<Buffer | undefined>);
 
 export function createChunkReader(steps: readonly Step[], ledger: Ledger): BodyReader {
   const remaining = [...steps];
@@ -103,7 +103,7 @@ export function createChunkReader(steps: readonly Step[], ledger: Ledger): BodyR
   return {
     async read() {
       const step = isClosed ? undefined : remaining.shift();
-      const bytes = typeof step === 'function' ? await Promise.race([step(), closed.promise]) : step;
+      const bytes = typeof step === 'function' ? await Promise.race([step(ledger), closed.promise]) : step;
       if (bytes === undefined || isClosed) return undefined;
       ledger.heldChunks += 1;
       return {
