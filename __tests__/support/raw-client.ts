@@ -104,6 +104,8 @@ export function startPull(address: string, path: string, options: PullOptions = 
     signal.raise();
   };
   const onBytes = (bytes: Buffer): void => {
+    // A stream that is being destroyed may still hand out what it holds.
+    if (isEnded) return;
     firstByteMs ??= performance.now() - startMs;
     received += bytes.length;
     hash.update(bytes);
