@@ -47,6 +47,8 @@ class PendingMap<K, V> {
 
   set(key: K, value: V, number: number): void {
     this.values.set(key, value);
+    // Taken out first, so that the numbers stay in order.
+    this.#numbers.delete(key);
     this.#numbers.set(key, number);
   }
 
@@ -56,7 +58,10 @@ class PendingMap<K, V> {
   }
 
   settle(upTo: number): void {
-    for (const [key, number] of this.#numbers) if (number <= upTo) this.delete(key);
+    for (const [key, number] of this.#numbers) {
+      if (number > upTo) return;
+      this.delete(key);
+    }
   }
 }
 

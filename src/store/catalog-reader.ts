@@ -73,10 +73,19 @@ export function openCatalogReader(path: string): CatalogReader {
       };
     },
     listPublicRepositories() {
-      const sql = `SELECT DISTINCT upstream, repository FROM links JOIN content USING (digest)
-        WHERE provenance = 'public'`;
-      const rows: readonly Row[] = prepare(sql).all();
-      return rows.map((row) => ({ upstream: String(row['upstream']), repository: String(row['repository']) }));
+      // From one repository to the next: SELECT DISTINCT would read every link.
+      const next = prepare(`SELECT upstream, repository FROM links WHERE (upstream, repository) > (?, ?)
+        ORDER BY upstream, repository LIMIT 1`);
+      const findPublic = prepare(`SELECT 1 FROM links JOIN content USING (digest)
+        WHERE upstream = ? AND repository = ? AND provenance = 'public' LIMIT 1`);
+      const found: RepositoryId[] = [];
+      let row = next.get('', '');
+      while (row !== undefined) {
+        const id = { upstream: String(row['upstream']), repository: String(row['repository']) };
+        if (findPublic.get(id.upstream, id.repository) !== undefined) found.push(id);
+        row = next.get(id.upstream, id.repository);
+      }
+      return found;
     },
     close: () => db.close(),
   };

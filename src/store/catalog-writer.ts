@@ -31,7 +31,8 @@ interface Waiting {
   readonly resolve: () => void;
 }
 
-const maxBatch = 5000;
+/** About 5 ms to hand over. */
+const maxBatch = 1000;
 const retryDelayMs = 1000;
 /** Changes that are kept for better times; a catalog that cannot write must not take all memory. */
 const maxKept = 100_000;
