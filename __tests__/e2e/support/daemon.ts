@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { toolPath } from './tools.ts';
+
+/** A program that runs until it is stopped. */
+export interface Daemon {
+  readonly pid: number;
+  /** What it has printed so far, both streams. */
+  output(): string;
+  /** SIGTERM, and SIGKILL if that does not end it; resolves with the exit status when it is gone. */
+  stop(): Promise<number | null>;
+}
+
+export interface DaemonOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Asked again and again until it gives true; a rejection counts as not yet. */
+  readonly isReady: () => Promise<boolean>;
+}
+
+const readyWithinMs = 60_000;
+const pollEveryMs = 50;
+const patienceMs = 20_000;
+
+/** Starts a program and waits until it is ready. If it ends or does not get ready, throws with what it printed. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const child = spawn(options.command, [...options.args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: toolPath, ...options.env },
+    cwd: options.cwd,
+  });
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const ended = once(child, 'exit');
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const stop = async (): Promise<number | null> => {
+    if (!hasEnded()) {
+      child.kill('SIGTERM');
+      const killer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+      await ended;
+      clearTimeout(killer);
+    }
+    return child.exitCode;
+  };
+  // A program that cannot be started emits `error`, which rejects here.
+  await once(child, 'spawn');
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${options.command} has no process id`);
+  const deadline = performance.now() + readyWithinMs;
+  while (!(await options.isReady().catch(() => false))) {
+    if (hasEnded() || performance.now() > deadline) {
+      await stop();
+      throw new Error(`${options.command} did not get ready:\n${output}`);
+    }
+    await delay(pollEveryMs);
+  }
+  return { pid, output: () => output, stop };
+}
+
+/** A loopback port that nobody listened on a moment ago. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** True when `url` answers with status 200. */
+export async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  await response.arrayBuffer();
+  return response.status === 200;
+}

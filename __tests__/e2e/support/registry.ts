@@ -1,0 +1,44 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { answers, findFreePort, startDaemon, type Daemon } from './daemon.ts';
+import { getTool } from './tools.ts';
+
+/** Debian's `docker-registry`, storing under a directory. It keeps its port through a stop and a start. */
+export interface Registry {
+  readonly url: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function createRegistry(directory: string): Promise<Registry> {
+  mkdirSync(directory, { recursive: true });
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const configPath = join(directory, 'config.json');
+  // JSON is YAML.
+  const config = {
+    version: 0.1,
+    log: { level: 'warn', accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: join(directory, 'content') },
+      maintenance: { uploadpurging: { enabled: false } },
+    },
+    http: { addr: `127.0.0.1:${port}`, secret: 'a test' },
+  };
+  writeFileSync(configPath, JSON.stringify(config));
+  let daemon: Daemon | undefined;
+  return {
+    url,
+    async start() {
+      daemon ??= await startDaemon({
+        command: getTool('docker-registry'),
+        args: ['serve', configPath],
+        isReady: () => answers(`${url}/v2/`),
+      });
+    },
+    async stop() {
+      await daemon?.stop();
+      daemon = undefined;
+    },
+  };
+}
