@@ -36,7 +36,7 @@ export interface CatalogOverlay {
   tag(repository: RepositoryId, tag: string): Pending<TagRecord>;
 }
 
-export function repositoryKey({ upstream, repository }: RepositoryId, name: string): string {
+function repositoryKey({ upstream, repository }: RepositoryId, name: string): string {
   return `${upstream}\n${repository}\n${name}`;
 }
 

@@ -10,8 +10,9 @@ import type { HashPool } from './hash-pool.ts';
 import { openPartialFile } from './partial-file.ts';
 import { findPartialDigest, type StorePaths } from './paths.ts';
 
-/** At most so many fsyncs of ours at once. */
+/** At most so many fsyncs at once, of files that were filled and of small objects: a manifest waits for no layer. */
 const commitsAtOnce = 2;
+const putsAtOnce = 2;
 const provenances: readonly Provenance[] = ['public', 'restricted'];
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
 /** Nothing but regular files, and no waiting for the writer of a FIFO. */
@@ -24,6 +25,7 @@ export function createDiskContentStore(options: {
 }): ContentStore {
   const { paths } = options;
   const commits = createCommitQueue(commitsAtOnce);
+  const puts = createCommitQueue(putsAtOnce);
   const running = new Set<Digest>();
   const removals = new Map<Digest, Promise<void>>();
   let lastTemporary = 0;
@@ -70,7 +72,7 @@ export function createDiskContentStore(options: {
       // It may have been promoted since the caller looked it up.
       return openObject(paths.blob({ digest: object.digest, provenance: 'public' }), object.sizeBytes);
     },
-    put: (object, bytes) => commits.run(() => put(object, bytes)),
+    put: (object, bytes) => puts.run(() => put(object, bytes)),
     async begin(digest) {
       if (running.has(digest)) throw new Error('this digest is being collected already');
       running.add(digest);

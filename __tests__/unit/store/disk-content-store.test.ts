@@ -47,7 +47,7 @@ describe('the content store on disk', () => {
       await symlink(join(paths.root, 'elsewhere'), path);
       expect(await store.open(object)).toBeUndefined();
       await unlink(path);
-      execFileSync('mkfifo', [path]);
+      execFileSync('/usr/bin/mkfifo', [path]);
       expect(await store.open(object)).toBeUndefined();
       await unlink(path);
       await mkdir(path);
