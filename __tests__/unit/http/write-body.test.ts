@@ -108,7 +108,7 @@ describe('a body that is whole', () => {
     expectNothingHeld(scene);
   });
 
-  test('holds no more than two chunks at a time', async () => {
+  test('holds one chunk at a time', async () => {
     const steps = Array.from({ length: tooMuchBytes / 65_536 }, () => chunk(65_536));
     let most = 0;
     const watched = steps.map((bytes) => async (ledger: Ledger) => {
@@ -117,7 +117,7 @@ describe('a body that is whole', () => {
     });
     const scene = await play(watched, { sizeBytes: tooMuchBytes });
     await scene.client.done;
-    expect(most).toBeLessThanOrEqual(2);
+    expect(most).toBeLessThanOrEqual(1);
     expectNothingHeld(scene);
   });
 });
@@ -152,7 +152,7 @@ describe('a body that cannot be completed', () => {
       const scene = await play([chunk(size)], { sizeBytes: 1000 });
       const pulled = await scene.client.done;
       expect(pulled.isComplete && pulled.status === 200).toBe(false);
-      expect(await scene.outcome).toMatch(/1001|999|Content-Length/);
+      expect(await scene.outcome).toMatch(/not as long/);
       expectNothingHeld(scene);
       server?.closeAllConnections();
       server?.close();
