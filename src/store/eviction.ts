@@ -121,8 +121,9 @@ export function createSpace(options: SpaceOptions): Space {
         // Another round may have taken it while this one waited.
         const record = bytes >= wantedBytes ? undefined : catalog.findContent(digest);
         if (record === undefined) continue;
-        // The row first: a crash in between leaves a file without a row, which the next start finds.
-        // The other way round, a row could be taken from content that came back in between.
+        // The row first: the other way round, it could be taken from content that came back in between. A
+        // crash leaves a file without a row, which the next start finds, or, since rows are written in
+        // batches, a row without a file, which the next reader or the next eviction finds.
         void catalog.removeContent(digest);
         await content.remove(record);
         objects += 1;
