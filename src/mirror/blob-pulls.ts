@@ -67,6 +67,8 @@ export class BlobPulls {
       // The file is gone or damaged behind the catalog's back: a miss, unless it was moved meanwhile.
       if (newer === undefined || newer.provenance === object.provenance) {
         void catalog.removeContent(digest);
+        // What cannot be served takes no room.
+        await content.remove(object);
         return undefined;
       }
       object = newer;

@@ -4,7 +4,7 @@ import { essenceOf, isManifestType } from '../oci/media-type.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
-import type { ContentStore } from '../store/content-store.ts';
+import type { ContentStore, StoredObject } from '../store/content-store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { FetchedManifest } from '../upstream/upstream.ts';
@@ -75,24 +75,25 @@ export class ManifestPulls {
     if (object?.mediaType === undefined) return undefined;
     await visibility.requireStored(object, door, 'manifest');
     const reader = await content.open(object);
-    if (reader === undefined) {
-      void catalog.removeContent(digest);
-      return undefined;
-    }
+    if (reader === undefined) return await this.#forget(object);
     try {
       const bytes = Buffer.allocUnsafe(object.sizeBytes);
       const length = await reader.read(0, bytes);
       // Manifests are small enough to be hashed each time they come from the disk.
       if (length !== bytes.length || computeDigest(digestAlgorithm(digest), bytes) !== digest) {
-        void catalog.removeContent(digest);
-        await content.remove(object);
-        return undefined;
+        return await this.#forget(object);
       }
       catalog.touchContent(digest);
       return { digest, mediaType: object.mediaType, bytes, provenance: object.provenance };
     } finally {
       reader.close();
     }
+  }
+
+  /** The file is missing or damaged: a miss, and it takes no room. */
+  async #forget(object: StoredObject): Promise<undefined> {
+    void this.#options.catalog.removeContent(object.digest);
+    await this.#options.content.remove(object);
   }
 
   /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
@@ -118,8 +119,8 @@ export class ManifestPulls {
       });
     }
     const facts = parseManifest(bytes, fetched.contentType);
-    const known = this.#options.catalog.findContent(digest)?.provenance;
-    const provenance = known === 'public' ? known : fetched.provenance;
+    const known = this.#options.catalog.findContent(digest);
+    const provenance = known?.provenance === 'public' ? 'public' : fetched.provenance;
     await this.#put(door, { digest, mediaType: facts.mediaType, bytes, provenance }, facts.children);
     return { digest, mediaType: facts.mediaType, bytes, provenance };
   }
@@ -127,8 +128,11 @@ export class ManifestPulls {
   async #put(door: Door, manifest: LoadedManifest, children: Parameters<Catalog['setChildren']>[1]): Promise<void> {
     const { content, catalog } = this.#options;
     const object = { digest: manifest.digest, sizeBytes: manifest.bytes.length, provenance: manifest.provenance };
+    const known = catalog.findContent(manifest.digest);
     try {
       await content.put(object, manifest.bytes);
+      // What was restricted and now is public would otherwise stay there twice.
+      if (known !== undefined && known.provenance !== object.provenance) await content.remove(known);
     } catch (error) {
       // The pull goes on; the next one fetches again.
       this.#options.onStoreError('put', error);

@@ -45,7 +45,7 @@ export interface MirrorOptions {
 export function createMirror(options: MirrorOptions): Mirror {
   const { catalog, fillLimits, clock } = options;
   const onStoreError = createStoreErrorReport(options);
-  const visibility = new Visibility(catalog);
+  const visibility = new Visibility(options);
   const buffers = new BufferPool(readBufferBytes);
   const bypasses = new Bypasses(fillLimits, clock);
   const fills = new Fills({

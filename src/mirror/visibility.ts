@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
-import type { StoredObject } from '../store/content-store.ts';
+import type { ContentStore, StoredObject } from '../store/content-store.ts';
 import { repositoryOf, type Door } from './door.ts';
 import type { Fill } from './fill/fill.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -14,10 +14,12 @@ import type { Source } from './fill/sources.ts';
  */
 export class Visibility {
   readonly #catalog: Catalog;
+  readonly #content: ContentStore;
   readonly #checks = new SingleFlight<Provenance>();
 
-  constructor(catalog: Catalog) {
+  constructor({ catalog, content }: { readonly catalog: Catalog; readonly content: ContentStore }) {
     this.#catalog = catalog;
+    this.#content = content;
   }
 
   /** Returns when stored content may leave through this door. @throws MirrorError as for an absent blob, or 503 when nobody can say */
@@ -27,7 +29,7 @@ export class Visibility {
     if (this.#catalog.hasLink(repository, object.digest)) return;
     const provenance = await this.#ask(door, object.digest, kind);
     void this.#catalog.addLink(repository, object.digest);
-    if (provenance === 'public') void this.#catalog.promoteContent(object.digest);
+    if (provenance === 'public') await this.#promote(object);
   }
 
   /** Returns when a pull through `source` may see bytes of a running fill; waits for upstream's first answer. */
@@ -43,6 +45,16 @@ export class Visibility {
       }
       await fill.progress.wait(signal);
     }
+  }
+
+  /** Somebody may have it without a login: now everybody may. A store that cannot move it leaves it restricted. */
+  async #promote(object: StoredObject): Promise<void> {
+    try {
+      await this.#content.promote(object);
+    } catch {
+      return;
+    }
+    void this.#catalog.promoteContent(object.digest);
   }
 
   async #ask(door: Door, digest: Digest, kind: 'blob' | 'manifest'): Promise<Provenance> {

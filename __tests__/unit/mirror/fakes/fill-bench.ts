@@ -34,7 +34,7 @@ export class FillBench {
   readonly storeErrors: string[] = [];
   readonly buffers = new BufferPool(64 * 1024 * 1024);
   readonly fills: Fills;
-  readonly #visibility = new Visibility({} as Catalog);
+  readonly #visibility = new Visibility({ catalog: {} as Catalog, content: this.content });
   readonly #bypasses: Bypasses;
   fitsBytes = Infinity;
 
