@@ -39,7 +39,7 @@ export interface Agents {
  */
 export function createAgents(options: AgentsOptions): Agents {
   const agents = new Map<string, Dispatcher>();
-  const lostReused = new WeakSet<Error>();
+  const lostReused = new WeakSet<object>();
   const contexts = new Map<boolean, SecureContext | undefined>();
   const contextFor = (isOwn: boolean) => {
     if (!contexts.has(isOwn)) contexts.set(isOwn, createTlsContext(options.tls, isOwn));
@@ -55,7 +55,8 @@ export function createAgents(options: AgentsOptions): Agents {
       }
       return agent;
     },
-    isLostReusedConnection: (error) => error instanceof Error && (lostReused.has(error) || isClosedAfterUse(error)),
+    isLostReusedConnection: (error) =>
+      typeof error === 'object' && error !== null && (lostReused.has(error) || isClosedAfterUse(error)),
     async close() {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
       agents.clear();
@@ -67,7 +68,7 @@ function createAgent(
   { egress, connectTimeoutMs, lookup, proxy }: AgentsOptions,
   pool: Pool,
   secureContext: SecureContext | undefined,
-  lostReused: WeakSet<Error>,
+  lostReused: WeakSet<object>,
 ): Dispatcher {
   const connections = connectionsPerOrigin[pool];
   const settings = {
@@ -97,7 +98,7 @@ function createAgent(
 }
 
 /** undici's "other side closed" names the bytes that the socket had read before. */
-function isClosedAfterUse(error: Error): boolean {
+function isClosedAfterUse(error: object): boolean {
   const { code, socket } = error as { code?: unknown; socket?: { bytesRead?: number } | null };
   return code === 'UND_ERR_SOCKET' && (socket?.bytesRead ?? 0) > 0;
 }

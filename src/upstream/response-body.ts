@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { MirrorError } from '../oci/errors.ts';
@@ -36,6 +37,9 @@ export async function readBody(
     timer.stop();
     transport.receivedBytes(sizeBytes);
   }
+  // undici takes a connection back one turn after the body's end; the next request often follows at once, and
+  // would open another.
+  await nextTurn();
   return await decode(Buffer.concat(chunks), findEncoding(headers['content-encoding']), maxBytes, transport.name);
 }
 

@@ -20,7 +20,7 @@ const timeoutCodes = new Set([
 export function nameFailure(error: unknown): 'aborted' | 'refused' | 'timeout' | 'failed' {
   if (error instanceof EgressError) return 'refused';
   if (error instanceof DeadlineError) return 'timeout';
-  const { code, name } = error as { code?: unknown; name?: unknown };
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   if (typeof code === 'string' && timeoutCodes.has(code)) return 'timeout';
   return name === 'AbortError' || code === 'UND_ERR_ABORTED' ? 'aborted' : 'failed';
 }

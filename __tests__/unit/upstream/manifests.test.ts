@@ -38,17 +38,32 @@ describe('a manifest', () => {
 
   test('is fetched with its bytes as they are', async () => {
     const body = '{ "schemaVersion" : 2 }\r\n\n';
-    const { url } = await fixture.serve(() => ({ status: 200, headers: { 'content-type': `${mediaTypes.ociIndex}; x=y` }, body }));
+    const { url } = await fixture.serve(() => ({
+      status: 200,
+      headers: { 'content-type': `${mediaTypes.ociIndex}; x=y` },
+      body,
+    }));
     const manifest = await fixture.open(url).getManifest('a', { type: 'digest', digest: manifestDigest });
     expect(Buffer.from(manifest.bytes).toString()).toBe(body);
-    expect(manifest).toMatchObject({ contentType: `${mediaTypes.ociIndex}; x=y`, digest: undefined, etag: undefined, provenance: 'public' });
+    expect(manifest).toMatchObject({
+      contentType: `${mediaTypes.ociIndex}; x=y`,
+      digest: undefined,
+      etag: undefined,
+      provenance: 'public',
+    });
   });
 
-  test.each([400, 403, 405, 501])('whose HEAD is answered %i is asked for by GET before that is believed', async (status) => {
-    const { url, requests } = await fixture.serve(({ method }) => (method === 'HEAD' ? { status } : manifestReply));
-    expect(await fixture.open(url).headManifest('a', tag)).toMatchObject({ digest: manifestDigest, sizeBytes: manifestText.length });
-    expect(requests.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
-  });
+  test.each([400, 403, 405, 501])(
+    'whose HEAD is answered %i is asked for by GET before that is believed',
+    async (status) => {
+      const { url, requests } = await fixture.serve(({ method }) => (method === 'HEAD' ? { status } : manifestReply));
+      expect(await fixture.open(url).headManifest('a', tag)).toMatchObject({
+        digest: manifestDigest,
+        sizeBytes: manifestText.length,
+      });
+      expect(requests.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+    },
+  );
 
   test('whose HEAD has no type is asked for by GET', async () => {
     const { url } = await fixture.serve(({ method }) => (method === 'HEAD' ? { status: 200 } : manifestReply));
@@ -56,7 +71,10 @@ describe('a manifest', () => {
   });
 
   test('whose HEAD names no digest, or nonsense, has none', async () => {
-    const { url } = await fixture.serve(() => ({ status: 200, headers: { ...type, 'docker-content-digest': 'sha256:x', etag: '"e"' } }));
+    const { url } = await fixture.serve(() => ({
+      status: 200,
+      headers: { ...type, 'docker-content-digest': 'sha256:x', etag: '"e"' },
+    }));
     expect(await fixture.open(url).headManifest('a', tag)).toMatchObject({ digest: undefined, etag: '"e"' });
   });
 
@@ -73,13 +91,20 @@ describe('a manifest', () => {
     [508, {}, { kind: 'loop' }],
   ])('that is answered %i %j is %j', async (status, headers, expected) => {
     const { url } = await fixture.serve(() => ({ status, headers, body: 'PLANTED' }));
-    const failure = await fixture.open(url).getManifest('a', tag).catch((error: unknown) => error);
+    const failure = await fixture
+      .open(url)
+      .getManifest('a', tag)
+      .catch((error: unknown) => error);
     expect(failure).toMatchObject(expected);
     expect(String(failure)).not.toContain('PLANTED');
   });
 
   test('that is a web page with status 200 is none', async () => {
-    const { url } = await fixture.serve(() => ({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }));
+    const { url } = await fixture.serve(() => ({
+      status: 200,
+      headers: { 'content-type': 'text/html' },
+      body: '<html>',
+    }));
     await expect(fixture.open(url).getManifest('a', tag)).rejects.toMatchObject({ kind: 'content-mismatch' });
     await expect(fixture.open(url).headManifest('a', tag)).rejects.toMatchObject({ kind: 'content-mismatch' });
   });
@@ -107,7 +132,9 @@ describe('a manifest', () => {
     expect(Buffer.from((await upstream.getManifest('a', tag)).bytes).toString()).toBe(manifestText);
     expect(await upstream.headManifest('a', tag)).toMatchObject({ sizeBytes: undefined });
     for (const name of ['twice', 'br', 'bomb']) {
-      await expect(upstream.getManifest('a', { type: 'tag', tag: name })).rejects.toMatchObject({ kind: 'content-mismatch' });
+      await expect(upstream.getManifest('a', { type: 'tag', tag: name })).rejects.toMatchObject({
+        kind: 'content-mismatch',
+      });
     }
   });
 
@@ -121,18 +148,26 @@ describe('a manifest', () => {
     await fixture.clock.untilTimer(20_000);
     fixture.clock.advance(20_000);
     await expect(stalling).rejects.toMatchObject({ kind: 'upstream-timeout' });
-    const cut = await fixture.serve(() => ({ socket }) => void socket.end(head));
+    const cut = await fixture.serve(
+      () =>
+        ({ socket }) =>
+          void socket.end(head),
+    );
     await expect(fixture.open(cut.url).getManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed' });
   });
 
   test('is asked for under the prefix and the path that are configured', async () => {
     const { url, requests } = await fixture.serve(() => manifestReply);
-    await fixture.open(`${url}/artifactory/api/`, { repositoryPrefix: 'proxy/hub' }).headManifest('library/alpine', tag);
+    await fixture
+      .open(`${url}/artifactory/api/`, { repositoryPrefix: 'proxy/hub' })
+      .headManifest('library/alpine', tag);
     expect(requests[0]?.target).toBe('/artifactory/api/v2/proxy/hub/library/alpine/manifests/latest');
   });
 
   test('that took a configured header to get is restricted', async () => {
     const { url } = await fixture.serve(() => manifestReply);
-    expect(await fixture.open({ url, headers: { 'x-api-key': 'k' } }).headManifest('a', tag)).toMatchObject({ provenance: 'restricted' });
+    expect(await fixture.open({ url, headers: { 'x-api-key': 'k' } }).headManifest('a', tag)).toMatchObject({
+      provenance: 'restricted',
+    });
   });
 });

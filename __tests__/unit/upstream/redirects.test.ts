@@ -1,9 +1,4 @@
-import type { LookupAddress } from 'node:dns';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import nock from 'nock';
-import { startCanary, type Canary } from '../../support/canary.ts';
-import type { Lookup } from '../../../src/upstream/connector.ts';
-import { createTransport } from '../../../src/upstream/transport.ts';
 import { blobDigest, blobReply, blobText, createGuarded, grantToken, manifestReply, tag } from './answers.ts';
 import { createFixture, readAll, type Fixture } from './fixture.ts';
 
@@ -13,7 +8,6 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await fixture.close();
-  nock.cleanAll();
 });
 
 const redirectTo = (location: string, status = 307) => ({ status, headers: { location } });
@@ -117,136 +111,5 @@ describe('a redirect', () => {
     await expect(upstream.openBlob('a', blobDigest)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
     expect(evil.requests.every(({ headers }) => headers['authorization'] === undefined)).toBe(true);
     expect(evil.requests.filter(({ target }) => target.startsWith('/token'))).toEqual([]);
-  });
-});
-
-describe('where answers may lead', () => {
-  let canary: Canary;
-  beforeEach(async () => {
-    canary = await startCanary();
-  });
-  afterEach(async () => {
-    expect(canary.connections).toBe(0);
-    await canary.close();
-  });
-
-  test('is never from https to http', async () => {
-    nock('https://registry.example.com').head(/.*/).reply(307, '', { location: canary.url });
-    await expect(fixture.open('https://registry.example.com').headManifest('a', tag)).rejects.toMatchObject({
-      kind: 'upstream-failed',
-    });
-  });
-
-  test.each(['127.0.0.1', '2130706433', '0x7f.1', '0', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', '[::]'])(
-    'is no address of this machine: %s',
-    async (host) => {
-      nock('http://registry.example.com')
-        .get(/.*/)
-        .reply(307, '', { location: `http://${host}:${canary.port}/x` });
-      await expect(fixture.open('http://registry.example.com').openBlob('a', blobDigest)).rejects.toMatchObject({
-        kind: 'upstream-failed',
-        isFinal: false,
-      });
-      expect(fixture.requests.at(-1)).toMatchObject({ kind: 'blob', result: 'refused' });
-    },
-  );
-
-  test.each(['http://169.254.169.254/latest', 'http://10.0.0.1/', 'http://[fe80::1]/', 'http://[fd00::1]/'])(
-    'is not %s',
-    async (location) => {
-      nock('http://registry.example.com').get(/.*/).reply(307, '', { location });
-      await expect(fixture.open('http://registry.example.com').openBlob('a', blobDigest)).rejects.toMatchObject({
-        kind: 'upstream-failed',
-      });
-      expect(fixture.requests.at(-1)).toMatchObject({ result: 'refused' });
-    },
-  );
-
-  test('is no realm of this machine', async () => {
-    nock('http://registry.example.com')
-      .head(/.*/)
-      .reply(401, '', { 'www-authenticate': `Bearer realm="${canary.url}/token",service="s"` });
-    await expect(fixture.open('http://registry.example.com').headManifest('a', tag)).rejects.toMatchObject({
-      kind: 'upstream-failed',
-    });
-    expect(fixture.requests.at(-1)).toMatchObject({ kind: 'token', result: 'refused' });
-  });
-
-  test('is no place inside by way of the token service', async () => {
-    nock('http://registry.example.com')
-      .head(/.*/)
-      .reply(401, '', { 'www-authenticate': `Bearer realm="http://registry.example.com/token",service="s"` })
-      .get(/^\/token/)
-      .reply(302, '', { location: `${canary.url}/token` });
-    await expect(fixture.open('http://registry.example.com').headManifest('a', tag)).rejects.toMatchObject({
-      kind: 'upstream-failed',
-    });
-  });
-
-  const resolveTo = (...addresses: string[]): { lookup: Lookup; names: string[] } => {
-    const names: string[] = [];
-    return {
-      names,
-      lookup(hostname, _options, callback) {
-        names.push(hostname);
-        callback(
-          null,
-          addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
-        );
-      },
-    };
-  };
-
-  const openTransport = (lookup: Lookup, egressAllow: readonly string[] = []) =>
-    createTransport(
-      { name: 'registry.test', urls: [], shareCredentials: false, egressAllow },
-      new URL('https://registry.example.com/'),
-      { ...fixture.context, lookup },
-    );
-
-  test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1', '169.254.169.254', '10.0.0.1'])(
-    'is judged by the address that a name has for the very socket: %s',
-    async (address) => {
-      const { lookup, names } = resolveTo(address);
-      const transport = openTransport(lookup);
-      const url = new URL(`http://cdn.example.net:${canary.port}/x`);
-      await expect(transport.send({ url, method: 'GET', kind: 'blob', headers: {} })).rejects.toMatchObject({
-        kind: 'upstream-failed',
-      });
-      expect(names).toEqual(['cdn.example.net']);
-      expect(fixture.requests.at(-1)).toMatchObject({ result: 'refused' });
-      await transport.close();
-    },
-  );
-
-  test('is what is left of a name when its inner addresses are taken out', async () => {
-    const inner = await fixture.serve(() => ({ status: 204 }), '127.0.0.3');
-    const { lookup } = resolveTo('10.0.0.1', '127.0.0.1', '169.254.169.254', '127.0.0.3');
-    const transport = openTransport(lookup, ['127.0.0.3']);
-    const response = await transport.send({
-      url: new URL(`http://cdn.example.net:${inner.port}/`),
-      method: 'GET',
-      kind: 'blob',
-      headers: {},
-    });
-    expect([response.status, inner.requests.length]).toEqual([204, 1]);
-    response.body.destroy();
-    await transport.close();
-  });
-
-  test('may be inside where the operator lists it', async () => {
-    const storage = await fixture.serve(blobReply);
-    nock('http://registry.example.com')
-      .get(/.*/)
-      .reply(307, '', { location: `${storage.url}/x` });
-    const upstream = fixture.open('http://registry.example.com', { egressAllow: [`127.0.0.1:${storage.port}`] });
-    expect((await readAll((await upstream.openBlob('a', blobDigest)).body)).toString()).toBe(blobText);
-  });
-
-  test('may be inside where the registry itself is', async () => {
-    const storage = await fixture.serve(blobReply, '127.0.0.2');
-    const registry = await fixture.serve(() => redirectTo(`${storage.url}/x`));
-    const blob = await fixture.open(registry.url).openBlob('a', blobDigest);
-    expect((await readAll(blob.body)).toString()).toBe(blobText);
   });
 });

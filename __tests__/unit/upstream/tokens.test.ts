@@ -1,15 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import nock from 'nock';
 import { createGate } from '../../support/gate.ts';
-import {
-  blobDigest,
-  createGuarded,
-  grantToken,
-  manifestReply,
-  manifestText,
-  tag,
-  type GuardedOptions,
-} from './answers.ts';
+import { blobDigest, createGuarded, grantToken, manifestReply, tag, type GuardedOptions } from './answers.ts';
 import { createFixture, readAll, type Fixture } from './fixture.ts';
 
 let fixture: Fixture;
@@ -18,7 +9,6 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await fixture.close();
-  nock.cleanAll();
 });
 
 const serve = async (options?: GuardedOptions) => {
@@ -44,26 +34,6 @@ describe('tokens', () => {
       ['GET', '/token?service=registry.test&scope=repository%3Ateam%2Fapp%3Apull', undefined],
       ['HEAD', '/v2/team/app/manifests/latest', 'Bearer token-1'],
     ]);
-  });
-
-  test('of Docker Hub are asked of its own token service', async () => {
-    const manifest = '/v2/library/alpine/manifests/latest';
-    nock('https://registry-1.docker.io')
-      .get(manifest)
-      .reply(401, '', {
-        'www-authenticate':
-          'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/alpine:pull"',
-      })
-      .get(manifest)
-      .matchHeader('authorization', 'Bearer abc')
-      .reply(200, manifestText, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' });
-    nock('https://auth.docker.io')
-      .get('/token')
-      .query({ service: 'registry.docker.io', scope: 'repository:library/alpine:pull' })
-      .reply(200, { token: 'abc', access_token: 'abc', expires_in: 300, issued_at: '2026-01-01T00:00:00.123456789Z' });
-    const upstream = fixture.open('https://registry-1.docker.io');
-    const { bytes, provenance } = await upstream.getManifest('library/alpine', tag);
-    expect([Buffer.from(bytes).toString(), provenance]).toEqual([manifestText, 'public']);
   });
 
   test('are shared by 100 requests that find none', async () => {

@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createGate } from '../../support/gate.ts';
+import { blobDigest, blobReply, blobText, createGuarded, grantToken, manifestReply, tag } from './answers.ts';
+import { createFixture, readAll, type Fixture, type Reply } from './fixture.ts';
+
+let fixture: Fixture;
+beforeEach(() => {
+  fixture = createFixture();
+});
+afterEach(async () => {
+  await fixture.close();
+});
+
+const bigBody = Buffer.alloc(200_000, 'x');
+
+describe('connections', () => {
+  test.each([401, 403, 404, 429, 500])(
+    'are not used up by bodies of 200 kB that come with %i and nobody reads',
+    async (status) => {
+      const { url } = await fixture.serve(({ target }) =>
+        target.includes('/good/') ? manifestReply : { status, body: bigBody },
+      );
+      const upstream = fixture.open(url);
+      for (let n = 0; n < 40; n += 1) await expect(upstream.getManifest('bad', tag)).rejects.toBeDefined();
+      await expect(upstream.getManifest('good', tag)).resolves.toBeDefined();
+      for (let n = 0; n < 40; n += 1) await expect(upstream.openBlob('bad', blobDigest)).rejects.toBeDefined();
+      await expect(upstream.headBlob('bad', blobDigest)).rejects.toBeDefined();
+    },
+  );
+
+  test('are not used up by redirects and challenges with 200 kB', async () => {
+    const guarded = createGuarded({
+      content: ({ target }) =>
+        target === '/x' ? manifestReply : { status: 307, headers: { location: '/x' }, body: bigBody },
+    });
+    const { url } = await fixture.serve(async (request): Promise<Reply> => {
+      const reply = await guarded(request);
+      return 'status' in reply && reply.status === 401 ? { ...reply, body: bigBody } : reply;
+    });
+    const upstream = fixture.open(url);
+    const names = Array.from({ length: 40 }, (_, n) => `repository-${n}`);
+    await Promise.all(names.map((name) => upstream.getManifest(name, tag)));
+  });
+
+  test('of stalled blobs keep no manifest and no token waiting', async () => {
+    const gate = createGate();
+    const guarded = createGuarded({ grant: (_request, count) => grantToken(`token-${count}`) });
+    const server = await fixture.serve(async (request): Promise<Reply> => {
+      if (request.target.includes('/blobs/')) await gate.pass();
+      return await guarded(request);
+    });
+    const upstream = fixture.open(server.url);
+    const blobs = Array.from({ length: 40 }, () => upstream.openBlob('a', blobDigest));
+    await gate.reached;
+    await expect(upstream.headManifest('b', tag)).resolves.toMatchObject({ provenance: 'public' });
+    gate.open();
+    for (const blob of await Promise.all(blobs)) expect((await readAll(blob.body)).toString()).toBe(blobText);
+  });
+
+  test('that the other side has closed meanwhile are replaced, once, unseen', async () => {
+    let isClosing = false;
+    const server = await fixture.serve((request) =>
+      isClosing && request.connection === 1 ? ({ socket }) => void socket.resetAndDestroy() : manifestReply,
+    );
+    const upstream = fixture.open(server.url);
+    await upstream.getManifest('a', tag);
+    isClosing = true;
+    await expect(upstream.getManifest('a', tag)).resolves.toBeDefined();
+    expect(server.requests.map(({ connection }) => connection)).toEqual([1, 1, 2]);
+  });
+
+  test('that end tidily without an answer are replaced too', async () => {
+    const server = await fixture.serve((request) =>
+      request.id === 2 ? ({ socket }) => void socket.end() : manifestReply,
+    );
+    const upstream = fixture.open(server.url);
+    await upstream.getManifest('a', tag);
+    await expect(upstream.getManifest('a', tag)).resolves.toBeDefined();
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test('that are new and reset are a failure: it is not asked twice', async () => {
+    const server = await fixture.serve(
+      () =>
+        ({ socket }) =>
+          void socket.resetAndDestroy(),
+    );
+    await expect(fixture.open(server.url).headManifest('a', tag)).rejects.toMatchObject({
+      kind: 'upstream-failed',
+      isFinal: false,
+    });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('that break after the head of an answer are not asked twice', async () => {
+    const server = await fixture.serve((request) =>
+      request.id === 1
+        ? manifestReply
+        : ({ socket }) => void socket.write('HTTP/1.1 200 OK\r\ncontent-le', () => socket.resetAndDestroy()),
+    );
+    const upstream = fixture.open(server.url);
+    await upstream.getManifest('a', tag);
+    await expect(upstream.getManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed' });
+  });
+
+  test('that are refused are a failure', async () => {
+    const server = await fixture.serve(() => manifestReply);
+    await server.down();
+    await expect(fixture.open(server.url).headManifest('a', tag)).rejects.toMatchObject({
+      kind: 'upstream-failed',
+      isFinal: false,
+    });
+    await server.up();
+    await expect(fixture.open(server.url).headManifest('a', tag)).resolves.toBeDefined();
+  });
+
+  test('whose name has no address are a failure, and work once it has one', async () => {
+    let isKnown = false;
+    const own = createFixture({
+      lookup(hostname, _options, callback) {
+        expect(hostname).toBe('registry.example.com');
+        if (isKnown) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+        else callback(Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' }), []);
+      },
+    });
+    const server = await own.serve(() => manifestReply);
+    const upstream = own.open(`http://registry.example.com:${server.port}`);
+    await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
+    isKnown = true;
+    await expect(upstream.headManifest('a', tag)).resolves.toBeDefined();
+    await own.close();
+  });
+
+  test('without an answer end after 30 s', async () => {
+    const gate = createGate();
+    const server = await fixture.serve(async () => {
+      await gate.pass();
+      return manifestReply;
+    });
+    const head = fixture.open(server.url).headManifest('a', tag);
+    await gate.reached;
+    fixture.clock.advance(30_000);
+    await expect(head).rejects.toMatchObject({ kind: 'upstream-timeout', isFinal: false });
+    await server.until(() => server.connections.open === 0);
+    gate.open();
+  });
+
+  test.each([
+    ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd'],
+    ['a length and chunks', 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['a head of 20 kB', `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`],
+    ['a bare CR', 'HTTP/1.1 200 OK\r\nx: a\rb: c\r\n\r\n'],
+    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+  ])('with %s in an answer are a failure', async (_what, bytes) => {
+    const server = await fixture.serve(
+      () =>
+        ({ socket }) =>
+          void socket.write(bytes),
+    );
+    await expect(fixture.open(server.url).getManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed' });
+  });
+
+  test('are counted, by kind and status', async () => {
+    const server = await fixture.serve(createGuarded());
+    const upstream = fixture.open(server.url);
+    await upstream.headManifest('a', tag);
+    await upstream.headBlob('a', blobDigest);
+    expect(fixture.requests.map(({ upstream: name, kind, result }) => `${name} ${kind} ${result}`)).toEqual([
+      'registry.test manifest 401',
+      'registry.test token 200',
+      'registry.test manifest 200',
+      'registry.test blob 200',
+    ]);
+  });
+
+  test('are cut by close, those under way as well', async () => {
+    const server = await fixture.serve((request) =>
+      request.target.includes('/blobs/')
+        ? async ({ socket, closed }) => {
+            socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc');
+            await closed;
+          }
+        : blobReply(request),
+    );
+    const upstream = fixture.open(server.url);
+    const blob = await upstream.openBlob('a', blobDigest);
+    const reading = readAll(blob.body);
+    await upstream.close();
+    await expect(reading).rejects.toMatchObject({ kind: 'upstream-failed' });
+    await server.until(() => server.connections.open === 0);
+  });
+});
