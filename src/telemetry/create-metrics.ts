@@ -37,7 +37,7 @@ export function createMetrics({ withProcess = true }: MetricsOptions = {}): Metr
       histogram.upstreamRequests.observe({ upstream, kind }, seconds);
     },
     upstreamBytes: (upstream, bytes) => counter.upstreamBytes.inc({ upstream }, bytes),
-    fill({ upstream, result, seconds, bytes }) {
+    fillEnded({ upstream, result, seconds, bytes }) {
       counter.fills.inc({ upstream, result });
       counter.fillBytes.inc({ upstream, result }, bytes);
       histogram.fills.observe({ upstream }, seconds);

@@ -23,7 +23,7 @@ export interface Meter {
   /** Bytes of bodies received from an upstream. */
   upstreamBytes(upstream: string, bytes: number): void;
   /** A fill has ended. */
-  fill(facts: {
+  fillEnded(facts: {
     readonly upstream: string;
     readonly result: 'committed' | 'failed' | 'parked' | 'mismatch' | 'bypassed';
     readonly seconds: number;
@@ -41,7 +41,7 @@ export const silentMeter: Meter = {
   request() {},
   upstreamRequest() {},
   upstreamBytes() {},
-  fill() {},
+  fillEnded() {},
   digestMismatch() {},
   storeError() {},
   evicted() {},

@@ -12,7 +12,7 @@ describe('metrics', () => {
     metrics.upstreamBytes('ghcr.io', 50);
     const fill = { upstream: 'ghcr.io', result: 'committed', seconds: 2, bytes: 50 } as const;
     // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- this fill is no array's
-    metrics.fill(fill);
+    metrics.fillEnded(fill);
     metrics.digestMismatch('ghcr.io');
     metrics.storeError('write');
     metrics.evicted(3, 300);

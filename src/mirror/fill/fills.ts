@@ -71,7 +71,7 @@ export class Fills {
     // A fill that was started after this one had ended for its readers has taken its place.
     const fill = this.#running.get(report.digest)?.fill;
     if (fill !== undefined && fill.state !== 'running') this.#running.delete(report.digest);
-    meter.fill({
+    meter.fillEnded({
       upstream: report.upstream,
       result: report.result,
       seconds: report.durationMs / 1000,
