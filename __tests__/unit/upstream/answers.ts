@@ -11,7 +11,7 @@ export const manifestDigest = digestOf(manifestText);
 export const blobText = 'a layer, as far as anybody here can tell';
 export const blobDigest = digestOf(blobText);
 
-export function digestOf(content: string | Buffer): Digest {
+function digestOf(content: string | Buffer): Digest {
   return parseDigest(`sha256:${createHash('sha256').update(content).digest('hex')}`);
 }
 

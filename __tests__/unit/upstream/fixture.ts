@@ -14,7 +14,7 @@ export interface ManualClock extends Clock {
   untilTimer(delayMs: number): Promise<void>;
 }
 
-export function createManualClock(startWallMs = Date.UTC(2026, 0, 1)): ManualClock {
+function createManualClock(startWallMs = Date.UTC(2026, 0, 1)): ManualClock {
   let nowMs = 0;
   const timers = new Set<{ readonly dueMs: number; readonly delayMs: number; readonly onTime: () => void }>();
   let waiters: (() => void)[] = [];
