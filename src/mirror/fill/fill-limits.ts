@@ -22,6 +22,8 @@ export const plainGetBelowBytes = 16 * MiB;
 export const firstPieceBytes = 16 * MiB;
 export const minPieceBytes = 8 * MiB;
 export const maxPieceBytes = 64 * MiB;
+/** Pieces of the last round among several connections. */
+export const minShareBytes = 4 * MiB;
 /** A piece opened ahead of the window for a waiting reader. */
 export const demandPieceBytes = 2 * MiB;
 /** Held back from whole-body readers until size and digest agree. */

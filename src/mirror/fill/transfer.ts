@@ -3,7 +3,14 @@ import { MirrorError } from '../../oci/errors.ts';
 import type { Clock, Timer } from '../../telemetry/clock.ts';
 import type { BlobStream } from '../../upstream/upstream.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
-import { maxPieceBytes, minPieceBytes, plainGetBelowBytes, firstPieceBytes, type FillLimits } from './fill-limits.ts';
+import {
+  firstPieceBytes,
+  maxPieceBytes,
+  minPieceBytes,
+  minShareBytes,
+  plainGetBelowBytes,
+  type FillLimits,
+} from './fill-limits.ts';
 import { Ramp, rampWindowMs } from './ramp.ts';
 import { Retry } from './retry.ts';
 import { fetchSegment } from './segment-fetch.ts';
@@ -132,9 +139,14 @@ export class Transfer {
     return segment && { segment, isPlain: false };
   }
 
-  /** About what one connection moves in 2 s. */
+  /**
+   * About what one connection moves in 2 s; towards the end an even share of what is left, so that no connection
+   * is still busy with a large piece when the others have nothing more to do.
+   */
   #pieceBytes(): number {
-    return Math.min(maxPieceBytes, Math.max(minPieceBytes, Math.round(this.#rate * 2)));
+    const piece = Math.min(maxPieceBytes, Math.max(minPieceBytes, Math.round(this.#rate * 2)));
+    const share = Math.ceil(this.#options.segments.missingBytes / (2 * this.#ramp.allowed));
+    return this.#ramp.allowed === 1 ? piece : Math.min(piece, Math.max(share, minShareBytes));
   }
 
   async #run(segment: Segment, source: Source, isPlain: boolean): Promise<void> {
