@@ -75,7 +75,8 @@ function buildForPort(options: ConnectorOptions, port: string): buildConnector.c
  * private registry may be public; the client certificate is for the upstream's own host and port only.
  */
 export function createTlsContext(tls: UpstreamTlsOptions | undefined, isOwn: boolean): SecureContext | undefined {
-  if (tls === undefined) return undefined;
+  const isPlain = tls?.ca === undefined && (tls?.cert === undefined || !isOwn);
+  if (tls === undefined || isPlain) return undefined;
   return createSecureContext({
     ...(tls.ca === undefined ? {} : { ca: [...getCACertificates('default'), tls.ca] }),
     ...(isOwn && tls.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
