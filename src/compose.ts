@@ -62,6 +62,9 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     config.upstreams.map((upstream) => toUpstreamOptions(upstream, proxy)),
     context,
   );
+  for (const { name } of config.upstreams.filter((upstream) => upstream.sharesCredentials)) {
+    telemetry.log.warn({ upstream: name }, 'shareCredentials: whoever reaches this mirror sees what its login sees');
+  }
   try {
     return await listen(config, { store, upstreams, instanceId, ...telemetry });
   } catch (error) {

@@ -92,9 +92,8 @@ export class FillRun {
       onAnswer: (source, stream) => this.#onAnswer(source, stream),
       write: (offset, bytes) => this.#write(offset, bytes),
       onWritten: () => this.#onWritten(),
-      onReceived: (source, bytes) => {
+      onReceived: (bytes) => {
         this.#receivedBytes += bytes;
-        this.#context.meter.upstreamBytes(source.upstream.name, bytes);
       },
       onUnsizedEnd: (sizeBytes) => this.#setSize(sizeBytes),
       onRefused: () => this.fill.progress.wakeAll(),

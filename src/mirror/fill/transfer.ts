@@ -36,7 +36,7 @@ export interface TransferOptions {
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /** What was written is booked in `segments`. */
   onWritten(): void;
-  onReceived(source: Source, bytes: number): void;
+  onReceived(bytes: number): void;
   /** A body of unknown size has ended by itself after so many bytes. */
   onUnsizedEnd(sizeBytes: number): void;
   /** This source will not be asked again: its readers end with `refusal`. */
@@ -191,7 +191,7 @@ export class Transfer {
         this.#retry.received(bytes, options.clock.monotonicMs());
         this.#ramp.received(bytes);
         this.#windowBytes += bytes;
-        options.onReceived(source, bytes);
+        options.onReceived(bytes);
       },
     });
   }
