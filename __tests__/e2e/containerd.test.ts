@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startContainerd, writeHosts, type Containerd } from './support/containerd.ts';
 import { createStage, type Stage } from './support/stage.ts';
-import { describeWith } from './support/tools.ts';
+import { describeWith } from './support/describe-with.ts';
 
 describeWith({ programs: ['docker-registry', 'containerd', 'ctr', 'busybox'], root: true }, 'containerd', () => {
   let stage: Stage;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startDockerd, type Dockerd } from './support/dockerd.ts';
 import { greeting } from './support/images.ts';
 import { createStage, type Stage } from './support/stage.ts';
-import { describeWith } from './support/tools.ts';
+import { describeWith } from './support/describe-with.ts';
 
 const programs = ['docker-registry', 'containerd', 'ctr', 'dockerd', 'docker', 'runc', 'busybox'];
 

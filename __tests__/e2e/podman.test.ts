@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createContainersClient, type ContainersClient } from './support/containers.ts';
 import { createStage, type Stage } from './support/stage.ts';
-import { describeWith } from './support/tools.ts';
+import { describeWith } from './support/describe-with.ts';
 
 describeWith({ programs: ['docker-registry', 'podman', 'busybox'], root: true }, 'podman', () => {
   let stage: Stage;

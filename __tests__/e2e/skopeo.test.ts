@@ -6,7 +6,7 @@ import { createContainersClient, type ContainersClient } from './support/contain
 import type { Image } from './support/image.ts';
 import type { Pushed } from './support/images.ts';
 import { createStage, type Stage } from './support/stage.ts';
-import { describeWith } from './support/tools.ts';
+import { describeWith } from './support/describe-with.ts';
 
 describeWith({ programs: ['docker-registry', 'skopeo', 'busybox'] }, 'skopeo', () => {
   let stage: Stage;

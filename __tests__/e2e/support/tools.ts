@@ -1,5 +1,4 @@
 // Support of the end-to-end tests: real registries and real clients, each in a directory of its own.
-import { describe } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +17,8 @@ export function getTool(program: string): string {
   return path;
 }
 
-function findTool(program: string): string | undefined {
+/** Absolute path of a program, or undefined when it is not installed. */
+export function findTool(program: string): string | undefined {
   return toolPath
     .split(':')
     .map((directory) => join(directory, program))
@@ -30,19 +30,6 @@ function findTool(program: string): string | undefined {
         return false;
       }
     });
-}
-
-export interface ToolNeeds {
-  readonly programs: readonly string[];
-  readonly root?: boolean;
-}
-
-/** `describe` where everything it needs is here; else skipped under a name that says what is missing. */
-export function describeWith(needs: ToolNeeds, name: string, tests: () => void): void {
-  const missing = needs.programs.filter((program) => findTool(program) === undefined);
-  if (needs.root === true && process.getuid?.() !== 0) missing.push('root');
-  if (missing.length === 0) describe(name, tests);
-  else describe.skip(`${name} (missing: ${missing.join(', ')})`, tests);
 }
 
 export interface RunOptions {
