@@ -39,11 +39,11 @@ export const errorTable: Readonly<Record<MirrorErrorKind, ErrorRow>> = {
   'upstream-throttled': { status: 429, code: 'TOOMANYREQUESTS', retryAfterMs },
   'range-invalid': { status: 416, code: undefined },
   'content-mismatch': { status: 502, code: 'UNAVAILABLE' },
-  'upstream-failed': { status: 502, code: 'UNAVAILABLE' },
+  'upstream-failed': { status: 502, code: 'UNAVAILABLE', retryAfterMs },
   overloaded: { status: 503, code: 'UNAVAILABLE', retryAfterMs },
   'upstream-paused': { status: 503, code: 'UNAVAILABLE', retryAfterMs },
   'shutting-down': { status: 503, code: 'UNAVAILABLE', retryAfterMs },
-  'upstream-timeout': { status: 504, code: 'UNAVAILABLE' },
+  'upstream-timeout': { status: 504, code: 'UNAVAILABLE', retryAfterMs },
   loop: { status: 508, code: 'UNAVAILABLE' },
 };
 

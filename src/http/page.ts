@@ -9,7 +9,7 @@ export interface Page {
 }
 
 /** Larger pages are cut to this; the Link tells the client that there is more. */
-export const maxPageSize = 10_000;
+const maxPageSize = 10_000;
 /** Longer than any name in a catalogue. */
 const maxLastLength = 512;
 

@@ -45,7 +45,7 @@ export function parseRoute(request: RouteRequest, addresses: AddressIndex): Rout
 }
 
 /** What follows `?` is decoded by the rules of forms; the path never is. */
-export function splitTarget(target: string): { readonly path: string; readonly query: URLSearchParams } {
+function splitTarget(target: string): { readonly path: string; readonly query: URLSearchParams } {
   // An absolute form names a host of the client's choosing: this is no forward proxy, and to take only its path
   // would serve the default upstream under another registry's name.
   if (!target.startsWith('/')) {

@@ -62,13 +62,16 @@ describe('every kind of error', () => {
     expect((await pull(address, path)).headers['retry-after']).toBe(expected);
   });
 
-  test('an outage says Retry-After only when somebody knows', async () => {
-    const address = await serveError(new MirrorError({ kind: 'upstream-failed', message: 'away' }));
-    expect((await pull(address, path)).headers['retry-after']).toBeUndefined();
-    await served?.close();
-    const other = await serveError(new MirrorError({ kind: 'upstream-failed', message: 'away', retryAfterMs: 3000 }));
-    expect((await pull(other, path)).headers['retry-after']).toBe('3');
-  });
+  test.each(['upstream-failed', 'upstream-timeout', 'upstream-paused', 'overloaded', 'shutting-down'] as const)(
+    '%s says when to ask again, whether somebody knows or not',
+    async (kind) => {
+      const address = await serveError(new MirrorError({ kind, message: 'away' }));
+      expect((await pull(address, path)).headers['retry-after']).toBe('5');
+      await served?.close();
+      const other = await serveError(new MirrorError({ kind, message: 'away', retryAfterMs: 3000 }));
+      expect((await pull(other, path)).headers['retry-after']).toBe('3');
+    },
+  );
 
   test('a range of which upstream tells no size has no Content-Range', async () => {
     const address = await serveError(new MirrorError({ kind: 'range-invalid', message: 'outside' }));
