@@ -5,10 +5,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { installTools, missingTools } from './end-to-end-tools.js';
 
+const jest = join(dirname(createRequire(import.meta.url).resolve('jest/package.json')), 'bin', 'jest.js');
 const isCi = process.env.CI === 'true';
 const jestArguments = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -43,7 +45,7 @@ function runJest(args) {
       '--experimental-vm-modules',
       '--enable-source-maps',
       '--disable-warning=ExperimentalWarning',
-      'node_modules/jest/bin/jest.js',
+      jest,
       '--json',
       '--outputFile',
       report,
