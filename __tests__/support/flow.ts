@@ -39,6 +39,8 @@ export function setStage(): Stage {
   const upstreams: ScriptedUpstream[] = [];
   const tokenServers: TokenServer[] = [];
   const mirrors: { readonly mirror: MirrorProcess; readonly baseline: readonly string[] }[] = [];
+  const servers: { readonly connections: { readonly open: number } }[] = [];
+  const countIdleConnections = (): number => servers.reduce((sum, { connections }) => sum + connections.open, 0);
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
     ends.push(() => part.close());
     return part;
@@ -48,13 +50,15 @@ export function setStage(): Stage {
     try {
       await Promise.all(upstreams.map((upstream) => untilAnswered(upstream)));
       const planted = [...secrets, ...tokenServers.flatMap((server) => server.tokens)];
-      for (const { mirror, baseline } of mirrors) await checkOracle(mirror, { baseline, secrets: planted, parked });
+      for (const { mirror, baseline } of mirrors) {
+        await checkOracle(mirror, { baseline, countIdleConnections, secrets: planted, parked });
+      }
       const [first] = mirrors;
       const [upstream] = upstreams;
       if (first !== undefined && upstream !== undefined) await checkPlainPull(first.mirror, upstream);
     } finally {
       for (const end of ends.splice(0).toReversed()) await end();
-      for (const list of [upstreams, tokenServers, mirrors, parked]) list.length = 0;
+      for (const list of [upstreams, tokenServers, mirrors, parked, servers]) list.length = 0;
     }
   });
 
@@ -62,14 +66,20 @@ export function setStage(): Stage {
     async upstream(options) {
       const upstream = keep(await startScriptedUpstream(options));
       upstreams.push(upstream);
+      servers.push(upstream);
       return upstream;
     },
     async tokens(options) {
       const server = keep(await startTokenServer(options));
       tokenServers.push(server);
+      servers.push(server);
       return server;
     },
-    cdn: async () => keep(await startCdn()),
+    async cdn() {
+      const cdn = keep(await startCdn());
+      servers.push(cdn);
+      return cdn;
+    },
     canary: async () => keep(await startCanary()),
     async mirror(entries, config = {}, env = {}) {
       const list = 'url' in entries ? [{ upstream: entries, name: mainName }] : entries;

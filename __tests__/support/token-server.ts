@@ -16,7 +16,7 @@ export interface TokenServerOptions {
 /** Gives out bearer tokens and judges them for a scripted registry. The owner must `close` it. */
 export interface TokenServer
   extends
-    Pick<RawServer, 'url' | 'port' | 'requests' | 'until' | 'down' | 'up' | 'close'>,
+    Pick<RawServer, 'url' | 'port' | 'requests' | 'connections' | 'until' | 'down' | 'up' | 'close'>,
     Pick<FaultScript, 'always' | 'once' | 'nth' | 'times'> {
   readonly realm: string;
   readonly service: string;
@@ -70,6 +70,9 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     url: server.url,
     port: server.port,
     requests: server.requests,
+    get connections() {
+      return server.connections;
+    },
     until: server.until,
     down: server.down,
     up: server.up,
