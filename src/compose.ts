@@ -150,7 +150,8 @@ function toUpstreamOptions(
   proxy: { url: string; noProxy: string } | undefined,
 ): UpstreamOptions {
   const { name, urls, repositoryPrefix, proxyUrl, egressAllow, tls } = upstream;
-  const ownProxy = proxyUrl === undefined ? proxy : { url: proxyUrl, noProxy: '' };
+  const isSecure = urls.every(({ url }) => url.startsWith('https:'));
+  const ownProxy = proxyUrl === undefined ? (isSecure ? proxy : undefined) : { url: proxyUrl, noProxy: '' };
   return {
     name,
     urls: urls.map(toUrlOptions),

@@ -1,6 +1,6 @@
 // The pull side of the distribution API, as clients see it: requests in, pulls to the mirror, answers out.
 // May not know whether bytes come from the disk or from the network, nor where upstreams are.
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { Mirror } from '../mirror/mirror-api.ts';
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
@@ -36,6 +36,9 @@ export interface MirrorAppLimits {
   /** How long headers may wait for the first bytes of the body; default 1 s. */
   readonly headerDelayMs?: number;
 }
+
+/** Longer chains of mirrors than anybody builds on purpose. */
+const maxHops = 16;
 
 /** What express carries from one step to the next. */
 interface Locals extends Record<string, unknown> {
@@ -101,10 +104,15 @@ function unparsable(): MirrorError {
   return new MirrorError({ kind: 'name-invalid', message: 'the request target is not a path' });
 }
 
+/** The mirrors of our kind that a request has come through; other names in `Via` are nobody's business upstream. */
+function hopsOf({ headers }: IncomingMessage): readonly string[] {
+  const names = (headers.via ?? '').split(',').map((hop) => hop.trim().split(/\s+/)[1] ?? '');
+  return names.filter((name) => /^stowage-[\w.-]{1,64}$/.test(name)).slice(-maxHops);
+}
+
 /** @throws MirrorError `loop` when this mirror is among those that the request has come through. */
 function refuseLoop(request: Request, instanceId: string): void {
-  const hops = (request.headers.via ?? '').split(',').map((hop) => hop.trim().split(/\s+/)[1]);
-  if (!hops.includes(`stowage-${instanceId}`)) return;
+  if (!hopsOf(request).includes(`stowage-${instanceId}`)) return;
   throw new MirrorError({
     kind: 'loop',
     message: 'the request has been through this mirror already: upstreams form a circle',
@@ -122,17 +130,19 @@ async function answer(exchange: Exchange, addresses: AddressIndex, options: Mirr
 
 async function answerRoute(exchange: Exchange, route: Route, options: MirrorAppOptions): Promise<void> {
   const { mirror } = options;
+  const hops = hopsOf(exchange.response.req);
+  const arrival = hops.length === 0 ? {} : { hops };
   switch (route.endpoint) {
     case 'base':
       return answerBase(exchange);
     case 'manifest':
-      return answerManifest(exchange, route.pull, mirror);
+      return answerManifest(exchange, { ...route.pull, ...arrival }, mirror);
     case 'blob':
-      return answerBlob(exchange, route.pull, mirror);
+      return answerBlob(exchange, { ...route.pull, ...arrival }, mirror);
     case 'tags':
-      return answerTags(exchange, route.pull, { mirror, requestedName: route.requestedName });
+      return answerTags(exchange, { ...route.pull, ...arrival }, { mirror, requestedName: route.requestedName });
     case 'referrers':
-      return answerReferrers(exchange, route.pull, mirror);
+      return answerReferrers(exchange, { ...route.pull, ...arrival }, mirror);
     case 'catalog':
       if (options.isCatalogEnabled) return answerCatalog(exchange, route, mirror);
       throw new MirrorError({ kind: 'endpoint-unknown', message: 'this mirror has no catalogue' });

@@ -1,6 +1,5 @@
 // The mirror: every caching decision. Knows no sockets, paths, status codes or headers.
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
-import type { RepositoryId } from '../oci/reference.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { Recent } from '../store/recent.ts';
@@ -21,6 +20,7 @@ import { Freshness, type FreshnessLimits } from './freshness.ts';
 import { Listings } from './listings.ts';
 import { ManifestPulls } from './manifest-pulls.ts';
 import type { Mirror } from './mirror-api.ts';
+import type { Arrival } from './pull.ts';
 import { Visibility } from './visibility.ts';
 
 const readBufferBytes = 64 * 1024 * 1024;
@@ -71,7 +71,7 @@ export function createMirror(options: MirrorOptions): Mirror {
   });
   const freshness = new Freshness({ ...options, manifests, limitsOf: options.freshnessOf });
   const listings = new Listings({ ...options, limitsOf: options.freshnessOf });
-  const doorOf = (repository: RepositoryId): Door => findDoor(options.upstreams, repository);
+  const doorOf = (arrival: Arrival): Door => findDoor(options.upstreams, arrival);
 
   return {
     async getManifest({ reference, ...repository }) {
@@ -94,9 +94,9 @@ export function createMirror(options: MirrorOptions): Mirror {
   };
 }
 
-function findDoor(upstreams: Pick<Upstreams, 'find'>, { upstream: name, repository }: RepositoryId): Door {
+function findDoor(upstreams: Pick<Upstreams, 'find'>, { upstream: name, repository, hops = [] }: Arrival): Door {
   const upstream = upstreams.find(name);
-  if (upstream !== undefined) return { upstream, repository };
+  if (upstream !== undefined) return { upstream: upstream.through(hops), repository };
   throw new MirrorError({ kind: 'upstream-unknown', message: 'no upstream of this name is configured' });
 }
 

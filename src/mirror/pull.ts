@@ -3,12 +3,18 @@ import type { Provenance } from '../oci/provenance.ts';
 import type { Reference, RepositoryId } from '../oci/reference.ts';
 import type { Span } from '../oci/span.ts';
 
+/** Where a pull comes in, and how it came. */
+export interface Arrival extends RepositoryId {
+  /** Other mirrors that it has come through, nearest last. */
+  readonly hops?: readonly string[];
+}
+
 /** A client's request, free of HTTP. */
-export interface ManifestPull extends RepositoryId {
+export interface ManifestPull extends Arrival {
   readonly reference: Reference;
 }
 
-export interface BlobPull extends RepositoryId {
+export interface BlobPull extends Arrival {
   readonly digest: Digest;
 }
 
@@ -21,12 +27,12 @@ export type Demand =
   | { readonly type: 'from'; readonly start: number; readonly end: number }
   | { readonly type: 'suffix'; readonly length: number };
 
-export interface TagsPull extends RepositoryId {
+export interface TagsPull extends Arrival {
   readonly n: number | undefined;
   readonly last: string | undefined;
 }
 
-export interface ReferrersPull extends RepositoryId {
+export interface ReferrersPull extends Arrival {
   readonly digest: Digest;
   readonly artifactType: string | undefined;
 }

@@ -1,8 +1,8 @@
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
 import type { SecureContext } from 'node:tls';
-import { createConnector, createTlsContext, type Lookup } from './connector.ts';
+import { createConnector, createTlsContext } from './connector.ts';
 import type { Egress } from './egress.ts';
-import type { ProxyOptions, UpstreamTlsOptions } from './options.ts';
+import type { Lookup, ProxyOptions, UpstreamTlsOptions } from './options.ts';
 
 /**
  * Separate connections for what must not wait for each other: stalled blobs starve no manifest, and no token.

@@ -1,14 +1,17 @@
 import { MirrorError } from '../oci/errors.ts';
 import { findContentRange } from './content-range.ts';
-import type { RegistryAnswer } from './registry-request.ts';
+import type { RedirectResponse } from './redirects.ts';
 import { findRetryAfterMs } from './retry-after.ts';
 import type { Transport } from './transport.ts';
 
 /** What a request was after: the kind its absence has. */
 export type UnknownKind = 'manifest-unknown' | 'blob-unknown';
 
+/** An answer of a registry, and what was sent for it. */
+type Answer = RedirectResponse & { readonly isLogin: boolean; readonly isLoginUnusable: boolean };
+
 /** The error that an answer other than success stands for. Its body is not looked at. */
-export function createAnswerError(answer: RegistryAnswer, unknownKind: UnknownKind, transport: Transport): MirrorError {
+export function createAnswerError(answer: Answer, unknownKind: UnknownKind, transport: Transport): MirrorError {
   const { status, headers, isForeign } = answer;
   const { name } = transport;
   if (status === 404 || status === 410) return createUnknown(unknownKind, name);

@@ -1,16 +1,9 @@
-import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
 import { EgressError, normaliseHost, type Egress } from './egress.ts';
-import type { UpstreamTlsOptions } from './options.ts';
-
-/** As `dns.lookup` with `all: true`. */
-export type Lookup = (
-  hostname: string,
-  options: { readonly all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
+import type { Lookup, UpstreamTlsOptions } from './options.ts';
 
 export interface ConnectorOptions {
   readonly egress: Egress;

@@ -1,8 +1,8 @@
+import type { LookupAddress } from 'node:dns';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
-import type { Lookup } from './connector.ts';
 
 /** One upstream as it is configured: checked values, secrets by reference. */
 export interface UpstreamOptions {
@@ -62,6 +62,13 @@ export interface UpstreamTimeouts {
   /** From the head of an answer that is read as a whole to its end. */
   readonly bodyMs: number;
 }
+
+/** As `dns.lookup` with `all: true`. */
+export type Lookup = (
+  hostname: string,
+  options: { readonly all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 /** What all upstreams share. */
 export interface UpstreamContext {

@@ -18,6 +18,7 @@ export interface RegistryRequest {
   readonly unknownKind: UnknownKind;
   readonly keepsQuery?: boolean;
   readonly unfollowed?: number;
+  readonly hops?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -65,6 +66,11 @@ export function createRegistry(options: RegistryOptions): Registry {
       }
     },
   };
+}
+
+/** The same registry, asked for a pull that has come through other mirrors. */
+export function askThrough(registry: Registry, hops: readonly string[]): Registry {
+  return { ...registry, ask: (request) => registry.ask({ ...request, hops }) };
 }
 
 async function askWithAuthorization(options: RegistryOptions, request: RegistryRequest): Promise<RegistryAnswer> {
@@ -115,13 +121,14 @@ async function sendOnce(
   request: RegistryRequest,
   sent: Authorization,
 ): Promise<RedirectResponse> {
-  const { method, kind, headers = {}, repository, path, signal, keepsQuery, unfollowed } = request;
+  const { method, kind, headers = {}, repository, path, hops, signal, keepsQuery, unfollowed } = request;
   return await followRedirects(options.transport, {
     url: new URL(`${options.baseUrl.href}v2/${repository}/${path}`),
     method,
     kind,
     headers,
     secrets: { ...options.headers, ...(sent.header === undefined ? {} : { authorization: sent.header }) },
+    hops,
     signal,
     ...(keepsQuery === undefined ? {} : { keepsQuery }),
     ...(unfollowed === undefined ? {} : { unfollowed }),

@@ -6,7 +6,7 @@ import { listReferrers, listTags } from './listing-requests.ts';
 import { getManifest, headManifest } from './manifest-requests.ts';
 import type { UpstreamContext, UpstreamOptions } from './options.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
-import type { Registry } from './registry-request.ts';
+import { askThrough, type Registry } from './registry-request.ts';
 import type { BlobStream, BlobTransfer, OpenBlobOptions, Upstream } from './upstream.ts';
 
 /** For how many blobs is remembered which URL they came from last. */
@@ -17,11 +17,16 @@ export function createRegistryUpstream(options: UpstreamOptions, context: Upstre
   const clients = options.urls.map((url, index) =>
     createRegistryClient(options, url, url.tags === true || index === options.urls.length - 1, context),
   );
+  return createView(options, clients);
+}
+
+/** An upstream as pulls see it that have come the same way. */
+function createView(options: UpstreamOptions, clients: readonly RegistryClient[]): Upstream {
   const tagSources = clients.filter(({ isTagSource }) => isTagSource);
   const sourcesOf = ({ type }: Reference) => (type === 'tag' ? tagSources : clients);
   const prefix = options.repositoryPrefix === undefined ? '' : `${options.repositoryPrefix}/`;
   const blobs = createBlobOpener(clients);
-  return {
+  const view: Upstream = {
     name: options.name,
     sharesCredentials: options.shareCredentials,
     hasLogin: clients.some(({ hasLogin }) => hasLogin),
@@ -36,10 +41,19 @@ export function createRegistryUpstream(options: UpstreamOptions, context: Upstre
       inOrder(tagSources, ({ registry }) => listTags(registry, prefix + repository, page)),
     listReferrers: (repository, digest) =>
       findInOrder(tagSources, ({ registry }) => listReferrers(registry, prefix + repository, digest)),
+    through(hops) {
+      if (hops.length === 0) return view;
+      const throughHops = ({ registry, ...client }: RegistryClient) => ({
+        ...client,
+        registry: askThrough(registry, hops),
+      });
+      return createView(options, clients.map(throughHops));
+    },
     async close() {
       await Promise.all(clients.map((client) => client.close()));
     },
   };
+  return view;
 }
 
 /** The first success; if there is none, the failure that says the least about the content. */

@@ -14,6 +14,8 @@ export interface TransportRequest {
   readonly method: 'GET' | 'HEAD';
   readonly kind: 'manifest' | 'blob' | 'token' | 'list';
   readonly headers: Readonly<Record<string, string>>;
+  /** The mirrors that the pull has come through before this one, for `Via`. */
+  readonly hops?: readonly string[] | undefined;
   /** Ends the request, and the body while it is read. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -58,8 +60,8 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
   const ownHeaders = {
     'accept-encoding': 'identity',
     'user-agent': `stowage/${context.version}`,
-    via: `1.1 stowage-${context.instanceId}`,
   };
+  const viaOf = (hops: readonly string[]) => [...hops, `stowage-${context.instanceId}`].map((hop) => `1.1 ${hop}`);
 
   async function dispatch(request: TransportRequest, pool: Pool): Promise<TransportResponse> {
     const { url: target, method, signal } = request;
@@ -70,7 +72,7 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
         origin: target.origin,
         path: target.pathname + target.search,
         method,
-        headers: { ...request.headers, ...ownHeaders },
+        headers: { ...request.headers, ...ownHeaders, via: viaOf(request.hops ?? []).join(', ') },
         signal: signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]),
         reset: pool === 'single',
       });

@@ -34,6 +34,11 @@ export interface Upstream {
   listTags(repository: string, page: TagPage): Promise<TagList>;
   /** The referrers API, all pages up to a cap; undefined when upstream does not offer it (404, 400, 405, HTML, redirect to a web page). */
   listReferrers(repository: string, digest: Digest): Promise<ReferrersList | undefined>;
+  /**
+   * The same upstream for a pull that has come through other mirrors: their names go out in `Via`, so that each of
+   * them can see a circle. Shares everything else; only the original is closed.
+   */
+  through(hops: readonly string[]): Upstream;
   /** Ends idle connections; requests under way are cut. */
   close(): Promise<void>;
 }

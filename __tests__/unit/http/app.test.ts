@@ -113,6 +113,14 @@ describe('a request that has come through this mirror', () => {
   });
 });
 
+describe('a request that has come through other mirrors', () => {
+  test('tells the mirror which, so that a circle of several is seen', async () => {
+    const { mirror, address } = await setUp();
+    await pull(address, manifestPath, { headers: { via: '1.1 stowage-one, 1.0 proxy.internal, 1.1 stowage-two' } });
+    expect(JSON.stringify(mirror.ledger.calls)).toContain('["stowage-one","stowage-two"]');
+  });
+});
+
 describe('a client that leaves', () => {
   test('fires the signal, is no error, and is logged as what it is', async () => {
     const entered = Promise.withResolvers<AbortSignal>();

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { startCanary, type Canary } from '../../support/canary.ts';
-import type { Lookup } from '../../../src/upstream/connector.ts';
+import type { Lookup } from '../../../src/upstream/options.ts';
 import { createTransport } from '../../../src/upstream/transport.ts';
 import { blobDigest, blobReply, blobText } from './answers.ts';
 import { createFixture, readAll, type Fixture } from './fixture.ts';

@@ -21,7 +21,9 @@ export class Sources {
 
   /** The source for this repository: the one that is there, else a new one, last in line. */
   join(upstream: Upstream, repository: string): Source {
-    const known = this.#list.find((source) => source.upstream === upstream && source.repository === repository);
+    const known = this.#list.find(
+      (source) => source.upstream.name === upstream.name && source.repository === repository,
+    );
     if (known !== undefined) return known;
     const source: Source = {
       upstream,

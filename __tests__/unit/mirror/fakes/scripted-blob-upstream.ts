@@ -142,6 +142,10 @@ export class ScriptedBlobUpstream implements Upstream {
     return await Promise.reject(new Error('not asked for in these tests'));
   }
 
+  through(): Upstream {
+    return this;
+  }
+
   async close(): Promise<void> {
     await Promise.resolve();
   }
