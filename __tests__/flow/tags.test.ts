@@ -3,6 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { expectError } from '../support/expectations.ts';
 import type { Fault } from '../support/fault.ts';
 import { mainName, setStage } from '../support/flow.ts';
+import { createGate } from '../support/gate.ts';
+import { readMetric } from '../support/metrics.ts';
 import { pull, type Pulled } from '../support/raw-client.ts';
 import { pollUntil } from '../support/signal.ts';
 
@@ -36,7 +38,14 @@ describe('a tag', () => {
 
   test('is checked once for any number of clients', async () => {
     const { upstream, mirror, image } = await setUp('1h');
-    const all = await Promise.all(Array.from({ length: 50 }, () => pull(mirror.address, path)));
+    const gate = createGate();
+    upstream.once({ method: 'GET', path: '/manifests/' }, { hold: gate });
+    const first = Array.from({ length: 10 }, () => pull(mirror.address, path));
+    await gate.reached;
+    const later = Array.from({ length: 40 }, () => pull(mirror.address, path));
+    await pollUntil(async () => ((await readMetric(mirror.adminAddress, 'stowage_client_connections')) ?? 0) >= 50);
+    gate.open();
+    const all = await Promise.all([...first, ...later]);
     for (const pulled of all) expect(pulled.digest).toBe(image.digest);
     expect(upstream.find({ method: 'HEAD' })).toHaveLength(1);
     expect(upstream.find({ method: 'GET', path: '/manifests/' })).toHaveLength(1);

@@ -293,7 +293,10 @@ describe('a secret', () => {
     const cdn = await stage.cdn();
     const { tokens, upstream } = await setUp({ privateRepositories: ['team/app'] }, { cdn });
     const mirror = await stage.mirror(
-      [{ upstream, name: mainName, shareCredentials: true, ...login, authHosts: [`127.0.0.1:${tokens.port}`] }],
+      [
+        { upstream, name: mainName },
+        { upstream, name: 'private.test', shareCredentials: true, ...login, authHosts: [`127.0.0.1:${tokens.port}`] },
+      ],
       { log: { level: 'debug' } },
       env,
     );
@@ -305,12 +308,14 @@ describe('a secret', () => {
       { cut: { after: 1000, by: 'RST' } },
     ] as const) {
       cdn.once({}, fault);
-      await pull(mirror.address, `${path}?token=client-secret`, { headers: { authorization: 'Bearer client-secret' } });
+      await pull(mirror.address, `${path}?ns=private.test&token=client-secret`, {
+        headers: { authorization: 'Bearer client-secret' },
+      });
     }
     const broken = tokens.always({}, { status: 401, body: '{"token":"planted-password"}' });
     tokens.expireAll();
     const other = upstream.registry.addBlob('team/other', 'other');
-    expectError(await pull(mirror.address, `/v2/team/other/blobs/${other.digest}`), 503, 'UNAVAILABLE');
+    expectError(await pull(mirror.address, `/v2/team/other/blobs/${other.digest}?ns=private.test`), 503, 'UNAVAILABLE');
     broken.remove();
     // The oracle looks for what was planted in everything the mirror wrote.
     expect(mirror.output).toContain('"msg"');

@@ -14,6 +14,8 @@ export interface Cdn
   sign(content: Content): string;
   /** Every address signed so far is answered with 403. */
   expireAll(): void;
+  /** Forgets requests and script. */
+  reset(): void;
   find(match: Match): readonly RecordedRequest[];
   bytesOf(match: Match): number;
 }
@@ -57,6 +59,10 @@ export async function startCdn(options: { host?: string; bytesPerSecond?: number
     down: server.down,
     up: server.up,
     close: server.close,
+    reset() {
+      script.clear();
+      server.forgetRequests();
+    },
     sign(content) {
       const target = `/store/${content.digest.slice(7, 19)}?X-Amz-Signature=presigned-secret-${(signatures += 1)}`;
       signed.set(target, content);

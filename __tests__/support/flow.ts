@@ -27,7 +27,7 @@ type Config = Readonly<Record<string, unknown>>;
 type Env = Readonly<Record<string, string>>;
 
 /** What the mirror may keep waiting for in a test that never waits long. */
-const quick: Config = { fill: { idleTimeout: '300ms', resumeFor: '2s' } };
+const quick: Config = { fill: { idleTimeout: '5s', resumeFor: '2s' } };
 /** The name of the default upstream. */
 export const mainName = 'registry.test';
 
@@ -39,7 +39,7 @@ export function setStage(): Stage {
   const upstreams: ScriptedUpstream[] = [];
   const tokenServers: TokenServer[] = [];
   const mirrors: { readonly mirror: MirrorProcess; readonly baseline: readonly string[] }[] = [];
-  const servers: { readonly connections: { readonly open: number } }[] = [];
+  const servers: { readonly connections: { readonly open: number }; reset(): void }[] = [];
   const countIdleConnections = (): number => servers.reduce((sum, { connections }) => sum + connections.open, 0);
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
     ends.push(() => part.close());
@@ -55,6 +55,7 @@ export function setStage(): Stage {
       }
       const [first] = mirrors;
       const [upstream] = upstreams;
+      for (const server of servers) server.reset();
       if (first !== undefined && upstream !== undefined) await checkPlainPull(first.mirror, upstream);
     } finally {
       for (const end of ends.splice(0).toReversed()) await end();
@@ -109,7 +110,6 @@ async function untilAnswered(upstream: ScriptedUpstream): Promise<void> {
 
 /** Whatever happened, another image is pulled as if nothing had. */
 async function checkPlainPull(mirror: MirrorProcess, upstream: ScriptedUpstream): Promise<void> {
-  upstream.reset();
   await upstream.up();
   const repository = 'oracle/after';
   const image = upstream.registry.addImage(repository, 'latest', ['a layer for the oracle']);

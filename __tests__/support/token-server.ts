@@ -28,6 +28,8 @@ export interface TokenServer
   expireAll(): void;
   /** Every token given out, to look for in places where none may be. */
   readonly tokens: readonly string[];
+  /** Forgets requests and script. */
+  reset(): void;
   find(match: Match): readonly RecordedRequest[];
 }
 
@@ -77,6 +79,10 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     down: server.down,
     up: server.up,
     close: server.close,
+    reset() {
+      script.clear();
+      server.forgetRequests();
+    },
     judge(authorization, repository) {
       if (authorization === undefined) return 'no-token';
       const grant = grants.get(authorization.replace(/^bearer /i, ''));
