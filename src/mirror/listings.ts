@@ -47,7 +47,8 @@ export class Listings {
 
   async tags(door: Door, page: TagPage): Promise<ServedTags> {
     const listed = await this.#find('tags', door, '', async () => await this.#fetchTags(door));
-    const after = page.last === undefined ? listed.value : tagsAfter(listed.value, page.last);
+    const { last: start } = page;
+    const after = start === undefined ? listed.value : listed.value.filter((tag) => tag > start);
     const tags = page.n === undefined ? after : after.slice(0, page.n);
     const last = tags.at(-1);
     const hasMore = page.n !== undefined && last !== undefined && tags.length < after.length;
@@ -112,7 +113,8 @@ export class Listings {
       tags.push(...list.tags);
       page = list.next;
     }
-    return tags;
+    // Not every registry sorts as the spec demands, and `last` means nothing in a list that is not sorted.
+    return [...new Set(tags)].toSorted(compareBytewise);
   }
 
   /** The API, else the fallback tag; an empty list only when upstream itself has said of both that they are not there. */
@@ -129,10 +131,9 @@ export class Listings {
   }
 }
 
-/** Upstream's own order counts where it has the tag; else the spec's bytewise order. */
-function tagsAfter(tags: readonly string[], last: string): readonly string[] {
-  const index = tags.indexOf(last);
-  return index >= 0 ? tags.slice(index + 1) : tags.filter((tag) => tag > last);
+/** Tags are ASCII, so code units are bytes. */
+function compareBytewise(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** GitLab answers such a tag with the image itself: only an index that lists referrers counts. */

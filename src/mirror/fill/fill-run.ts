@@ -71,9 +71,11 @@ export class FillRun {
       await this.#close('parked', (file) => file.keep());
       return;
     }
-    await this.#askAhead(this.fill.file);
+    const failure = await this.#askAhead(this.fill.file);
     this.#isReady = true;
     this.#transfer.schedule();
+    // What is here waits for upstream's word, and nothing is missing whose fetch could bring it.
+    if (failure !== undefined && this.#transfer.connections === 0) await this.#giveUp(failure);
     this.#checkComplete();
   }
 
@@ -102,27 +104,33 @@ export class FillRun {
   }
 
   /**
-   * Two kinds of fill cannot begin with a segment: one of which everything is here already, which upstream must
-   * still allow, and one of which only the last bytes are wanted while nobody knows where these are.
+   * Two kinds of fill cannot begin with a segment: one of which everything that is wanted may be here already, which
+   * upstream must still allow, and one of which bytes are wanted that lie nobody knows where, or beyond the end.
+   * Gives what went wrong, unless it was final.
    */
-  async #askAhead(file: FillFile): Promise<void> {
+  async #askAhead(file: FillFile): Promise<MirrorError | undefined> {
     const { recoveredSizeBytes } = file;
-    const isAllHere =
-      recoveredSizeBytes !== undefined && this.fill.segments.here.covers({ start: 0, end: recoveredSizeBytes });
+    const { segments, interests } = this.fill;
+    const { sizeHintBytes } = this.#start;
+    const isAllHere = recoveredSizeBytes !== undefined && segments.here.covers({ start: 0, end: recoveredSizeBytes });
+    const isResumed = isAllHere || (segments.here.totalBytes > 0 && !interests.isWhole(recoveredSizeBytes));
     const source = this.fill.sources.current;
-    if (source === undefined || !(isAllHere || this.fill.interests.needSize)) return;
+    if (source === undefined || !(isResumed || interests.needSize(recoveredSizeBytes ?? sizeHintBytes)))
+      return undefined;
+    let failure: MirrorError | undefined;
     try {
       const head = await source.upstream.headBlob(source.repository, this.fill.digest);
-      if (this.fill.state !== 'running') return;
-      const sizeBytes = head.sizeBytes ?? this.#start.sizeHintBytes;
+      if (this.fill.state !== 'running') return undefined;
+      const sizeBytes = head.sizeBytes ?? recoveredSizeBytes ?? sizeHintBytes;
       if (sizeBytes !== undefined) this.#setSize(sizeBytes);
       this.fill.hasAnswer = sizeBytes !== undefined;
       this.fill.prove(source, head.provenance);
     } catch (error) {
       if (isMirrorError(error) && error.isFinal) this.#transfer.refuse(source, error);
-      else if (isAllHere) await this.#giveUp(toMirrorError(error));
+      else failure = toMirrorError(error);
     }
-    if (this.fill.sizeBytes === undefined) this.fill.interests.wantWhole();
+    if (this.fill.sizeBytes === undefined) interests.wantWhole();
+    return isResumed ? failure : undefined;
   }
 
   #wish(): Wish {

@@ -31,9 +31,11 @@ export class Interests {
     return this.#asked;
   }
 
-  /** Whether everybody wants the last bytes, and nobody else's answer will show where these are. */
-  get needSize(): boolean {
-    return this.#list.size > 0 && [...this.#list].every((interest) => interest.position === undefined);
+  /** Whether nobody wants bytes of which it is sure that they are there: the last ones, or some behind the start. */
+  needSize(hintBytes: number | undefined): boolean {
+    const isUnsure = ({ position }: Interest): boolean =>
+      position === undefined || (position > 0 && position >= (hintBytes ?? 0));
+    return this.#list.size > 0 && [...this.#list].every(isUnsure);
   }
 
   add(source: Source, demand: Demand): Interest {

@@ -276,6 +276,7 @@ describe('ranges of a cold blob', () => {
   const large = randomBytes(20 * MiB);
 
   test('fetch what was asked for, and no more, while less than a quarter was', async () => {
+    bench.upstream.headAnswers.set('library/a', { sizeBytes: large.length, provenance: 'public' });
     const pull = bench.pull(large, { demand: { type: 'from', start: MiB, end: 2 * MiB } });
     await bench.settle();
     expect(bench.upstream.last.span).toEqual({ start: MiB, end: 2 * MiB });
@@ -288,6 +289,14 @@ describe('ranges of a cold blob', () => {
     expect(pull.bytes.equals(large.subarray(MiB, 2 * MiB))).toBe(true);
     expect(bench.upstream.requests).toHaveLength(1);
     expect(bench.content.parked.size).toBe(1);
+
+    const again = bench.pull(large, { demand: { type: 'from', start: MiB + 10, end: MiB + 20 } });
+    await bench.settle();
+    expect(again.end).toBe('complete');
+    expect(again.bytes.equals(large.subarray(MiB + 10, MiB + 20))).toBe(true);
+    // What is here already needs upstream's word, and no byte.
+    expect(bench.upstream.heads).toHaveLength(2);
+    expect(bench.upstream.requests).toHaveLength(1);
   });
 
   test('complete the blob once a quarter was asked for', async () => {
