@@ -1,6 +1,6 @@
 // A client that tells exactly what came: complete or broken, which bytes, and when the first of them.
 import { createHash } from 'node:crypto';
-import { Agent, request, type IncomingMessage } from 'node:http';
+import { request, type Agent, type IncomingMessage } from 'node:http';
 import { createSignal } from './signal.ts';
 
 export interface PullOptions {

@@ -1,6 +1,5 @@
 // An HTTP/1.1 server on a bare socket: it can do everything a real server must not.
-import { createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSignal } from './signal.ts';
 
 /** One request as it came, and what became of its answer. */

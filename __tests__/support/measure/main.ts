@@ -9,24 +9,25 @@ import { runRow, type Row } from './bench.ts';
 
 const rows: readonly Row[] = [...sharingRows, ...faultRows, ...loadRows, ...lifeRows, conformanceRow];
 
-const flags = process.argv.slice(2).filter((word) => word.startsWith('--'));
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--')));
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const chosen = rows.filter((row) => words.every((word) => row.name.toLowerCase().includes(word.toLowerCase())));
 
-if (flags.includes('--list')) {
-  for (const row of chosen) console.log(`${row.name} | ${row.bar}`);
+if (flags.has('--list')) {
+  for (const row of chosen) print(`${row.name} | ${row.bar}`);
 } else {
   let passed = 0;
   for (const row of chosen) {
     const startMs = performance.now();
-    const verdict = await runRow(row, flags.includes('--full'));
+    const verdict = await runRow(row, flags.has('--full'));
     const took = ((performance.now() - startMs) / 1000).toFixed(1);
-    console.log(
+    print(
       `${verdict.passes ? 'pass' : 'FAIL'}  ${row.name} (${took} s)\n      bar: ${row.bar}\n      got: ${verdict.figures}`,
     );
-    if (flags.includes('--log')) console.log(verdict.output);
+    if (flags.has('--log')) print(verdict.output);
     if (verdict.passes) passed += 1;
   }
-  console.log(`${passed} of ${chosen.length} pass`);
+  print(`${passed} of ${chosen.length} pass`);
   process.exitCode = passed === chosen.length ? 0 : 1;
 }

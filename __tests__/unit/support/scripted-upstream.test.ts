@@ -4,9 +4,13 @@ import { createGate } from '../../support/gate.ts';
 import { startCanary } from '../../support/canary.ts';
 import { startCdn } from '../../support/cdn.ts';
 import { jsonOf, pull, startPull } from '../../support/raw-client.ts';
-import { blobGets, startScriptedUpstream, type ScriptedUpstream } from '../../support/scripted-upstream.ts';
+import {
+  blobGets,
+  startScriptedUpstream,
+  type ScriptedUpstream,
+  type UpstreamOptions,
+} from '../../support/scripted-upstream.ts';
 import { startTokenServer } from '../../support/token-server.ts';
-import type { UpstreamOptions } from '../../support/scripted-upstream.ts';
 import type { Fault } from '../../support/fault.ts';
 
 const blob = createSeededContent('upstream-test', 300_000);
