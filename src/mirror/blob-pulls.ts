@@ -18,6 +18,7 @@ export interface BlobPullsOptions {
   readonly fills: Fills;
   readonly buffers: BufferPool;
   readonly bypasses: Bypasses;
+  onStoreError(operation: string, error: unknown): void;
 }
 
 /** Pulls of blobs: from the store, from a running fill, or by a new one. */
@@ -55,24 +56,25 @@ export class BlobPulls {
   }
 
   async #openStored(door: Door, digest: Digest): Promise<{ object: StoredObject; reader: ContentReader } | undefined> {
-    const { content, catalog, visibility } = this.#options;
-    for (let object = catalog.findContent(digest); object !== undefined;) {
-      await visibility.requireStored(object, door, 'blob');
-      const reader = await content.open(object);
-      if (reader !== undefined) {
-        catalog.touchContent(digest);
-        return { object, reader };
-      }
-      const newer = catalog.findContent(digest);
-      // The file is gone or damaged behind the catalog's back: a miss, unless it was moved meanwhile.
-      if (newer === undefined || newer.provenance === object.provenance) {
-        void catalog.removeContent(digest);
-        // What cannot be served takes no room.
-        await content.remove(object);
-        return undefined;
-      }
-      object = newer;
+    const { content, catalog, visibility, onStoreError } = this.#options;
+    const object = catalog.findContent(digest);
+    if (object === undefined) return undefined;
+    await visibility.requireStored(object, door, 'blob');
+    let reader: ContentReader | undefined;
+    try {
+      reader = await content.open(object);
+    } catch (error) {
+      // The bytes may be well: upstream has to do for now.
+      onStoreError('open', error);
+      return undefined;
     }
+    if (reader !== undefined) {
+      catalog.touchContent(digest);
+      return { object, reader };
+    }
+    // The file is gone or damaged behind the catalog's back: a miss, and it takes no room.
+    void catalog.removeContent(digest);
+    await content.remove(object).catch((error: unknown) => onStoreError('remove', error));
     return undefined;
   }
 

@@ -1,14 +1,13 @@
-import { computeDigest, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
+import { essenceOf, isManifestType } from '../oci/media-type.ts';
 import type { Catalog, TagRecord } from '../store/catalog.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import type { ManifestHead } from '../upstream/upstream.ts';
-import { manifestUnknown } from './absent.ts';
 import { repositoryOf, type Door } from './door.ts';
 import { serveManifest, type LoadedManifest, type ManifestPulls } from './manifest-pulls.ts';
-import { PendingTags } from './pending-tags.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
 import { SingleFlight } from './single-flight.ts';
+import { TagChecks, type Verdict } from './tag-checks.ts';
 
 /** How long answers about tags may be used; configured per upstream. Infinity is allowed for `staleIfErrorMs`. */
 export interface FreshnessLimits {
@@ -17,6 +16,8 @@ export interface FreshnessLimits {
   readonly staleIfErrorMs: number;
   readonly checkTimeoutMs: number;
   readonly listTtlMs: number;
+  /** For how long it is remembered that there is nothing. */
+  readonly negativeTtlMs: number;
 }
 
 export interface FreshnessOptions {
@@ -26,21 +27,17 @@ export interface FreshnessOptions {
   limitsOf(upstream: string): FreshnessLimits;
 }
 
-/** What upstream says a tag is, now; `manifest` when it had to be fetched to find out. */
-interface Checked {
-  readonly digest: Digest;
-  readonly head: ManifestHead | undefined;
-  readonly manifest: LoadedManifest | undefined;
-}
+const justChecked = { ageMs: 0, warning: undefined };
 
-/** Which digest a tag is, and when upstream has to be asked (design, section 4: rows are tried from the top). */
+/** When upstream has to be asked what a tag is, and what is served while it cannot be (design, section 4: rows are tried from the top). */
 export class Freshness {
   readonly #options: FreshnessOptions;
-  readonly #checks = new SingleFlight<Checked>();
-  readonly #pending = new PendingTags();
+  readonly #checks: TagChecks;
+  readonly #refreshes = new SingleFlight<ServedManifest>();
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
+    this.#checks = new TagChecks(options);
   }
 
   async get(door: Door, tag: string): Promise<ServedManifest> {
@@ -48,32 +45,30 @@ export class Freshness {
     return (row && (await this.#serveUnchecked(door, tag, row))) ?? (await this.#serveChecked(door, tag, row));
   }
 
-  /** As `get`, but a manifest that is not here is not fetched for a HEAD that can do without. */
+  /** As `get`, but the manifest of a tag that nobody has pulled is not fetched when its HEAD says enough. */
   async head(door: Door, tag: string): Promise<ServedManifest> {
     const row = this.#options.catalog.findTag(repositoryOf(door), tag);
-    const unchecked = row && (await this.#serveUnchecked(door, tag, row));
-    if (unchecked !== undefined) return unchecked;
-    if (row !== undefined) return await this.#serveChecked(door, tag, row);
-    const { digest, head, manifest } = await this.#check(door, tag);
-    if (manifest !== undefined) return serveManifest(manifest, 'miss', { ageMs: 0, warning: undefined });
-    this.#pending.add(door, digest, { tag, checkedMs: this.#options.clock.wallMs(), etag: head?.etag });
-    const served = await this.#options.manifests.head(door, digest);
-    // It may have been here all along, by way of another tag.
-    if (served.bytes !== undefined) this.onManifest(door, digest);
-    return { ...served, outcome: 'miss', ageMs: 0 };
+    if (row !== undefined) return await this.get(door, tag);
+    const verdict = await this.#checks.ask(door, tag);
+    const { digest, head } = verdict;
+    const stored = verdict.manifest ?? (await this.#options.manifests.findStored(door, digest));
+    const mediaType = essenceOf(head.mediaType ?? '');
+    if (stored === undefined && head.sizeBytes !== undefined && isManifestType(mediaType)) {
+      this.#checks.expect(door, tag, verdict);
+      const { provenance, sizeBytes } = head;
+      return { outcome: 'miss', provenance, digest, mediaType, sizeBytes, bytes: undefined, ...justChecked };
+    }
+    return serveManifest(await this.#settle(door, tag, verdict, stored), 'miss', justChecked);
   }
 
   /** A manifest has come into the store: tags that were seen to name it by a HEAD are now known for good. */
   onManifest(door: Door, digest: Digest): void {
-    for (const { tag, checkedMs, etag } of this.#pending.take(door, digest)) {
-      void this.#options.catalog.setTag(repositoryOf(door), tag, { digest, checkedMs, etag });
-    }
+    this.#checks.onManifest(door, digest);
   }
 
   async #serveUnchecked(door: Door, tag: string, row: TagRecord): Promise<ServedManifest | undefined> {
     const limits = this.#options.limitsOf(door.upstream.name);
-    const ageMs = this.#ageOf(row);
-    const overdueMs = ageMs - limits.tagTtlMs;
+    const overdueMs = this.#ageOf(row) - limits.tagTtlMs;
     if (overdueMs >= limits.staleWhileRevalidateMs && overdueMs >= 0) return undefined;
     const isFresh = overdueMs < 0;
     // A check in the background that fails leaves the row as it is; the next pull tries again.
@@ -105,57 +100,54 @@ export class Freshness {
     return manifest && serveManifest(manifest, outcome, { ageMs: this.#ageOf(row), warning });
   }
 
+  /** One at a time, from the question to the row: whoever comes meanwhile would ask the same. */
   async #refresh(door: Door, tag: string, row: TagRecord | undefined): Promise<ServedManifest> {
-    const { manifests, catalog, clock } = this.#options;
-    const checkedMs = clock.wallMs();
-    const { digest, head, manifest } = await this.#check(door, tag);
-    const stored = manifest ?? (await manifests.findStored(door, digest));
-    const current = stored ?? (await manifests.fetch(door, digest));
-    // Only now that its bytes are here: a tag never names what cannot be served.
-    await this.#setTag(door, tag, { digest, checkedMs, etag: head?.etag }, catalog);
-    const isSame = row?.digest === digest && stored !== undefined;
-    return serveManifest(current, isSame ? 'revalidated' : 'miss', { ageMs: 0, warning: undefined });
+    const key = [door.upstream.name, door.repository, tag];
+    return await this.#refreshes.run(key, async () => await this.#resolve(door, tag, row));
   }
 
-  async #setTag(door: Door, tag: string, record: TagRecord, catalog: Catalog): Promise<void> {
-    // An answer that started later knows better.
-    const newer = catalog.findTag(repositoryOf(door), tag);
-    if (newer !== undefined && newer.checkedMs > record.checkedMs) return;
-    void catalog.setTag(repositoryOf(door), tag, record);
-    await Promise.resolve();
+  async #resolve(door: Door, tag: string, row: TagRecord | undefined): Promise<ServedManifest> {
+    const verdict = await this.#checks.ask(door, tag);
+    const stored = verdict.manifest ?? (await this.#options.manifests.findStored(door, verdict.digest));
+    const isSame = row?.digest === verdict.digest && stored !== undefined;
+    return serveManifest(await this.#settle(door, tag, verdict, stored), isSame ? 'revalidated' : 'miss', justChecked);
   }
 
-  /** Asks upstream; one check in the air per tag. @throws MirrorError `manifest-unknown`, and then the row is gone */
-  async #check(door: Door, tag: string): Promise<Checked> {
-    return await this.#checks.run([door.upstream.name, door.repository, tag], async () => {
-      try {
-        return await this.#ask(door, tag);
-      } catch (error) {
-        if (!isMirrorError(error, 'manifest-unknown', 'blob-unknown')) throw error;
-        void this.#options.catalog.removeTag(repositoryOf(door), tag);
-        throw manifestUnknown();
-      }
-    });
+  /** The manifest that a verdict names, fetched if it is not here; the tag's row follows. */
+  async #settle(
+    door: Door,
+    tag: string,
+    verdict: Verdict,
+    stored: LoadedManifest | undefined,
+  ): Promise<LoadedManifest> {
+    const manifest = stored ?? (await this.#fetchNamed(door, verdict.digest));
+    this.#checks.confirm(door, tag, verdict);
+    return manifest;
   }
 
-  async #ask(door: Door, tag: string): Promise<Checked> {
-    const reference = { type: 'tag', tag } as const;
-    const head = await door.upstream.headManifest(door.repository, reference);
-    if (head.digest !== undefined) return { digest: head.digest, head, manifest: undefined };
-    const fetched = await door.upstream.getManifest(door.repository, reference);
-    const digest = fetched.digest ?? computeDigest('sha256', fetched.bytes);
-    return { digest, head: undefined, manifest: await this.#options.manifests.keep(door, digest, fetched) };
+  /** Upstream has just named this digest: if it then knows nothing of it, that is its failure and no verdict. */
+  async #fetchNamed(door: Door, digest: Digest): Promise<LoadedManifest> {
+    try {
+      return await this.#options.manifests.fetch(door, digest);
+    } catch (error) {
+      if (!isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) throw error;
+      const message = 'upstream does not have the manifest that it names for this tag';
+      throw new MirrorError({ kind: 'upstream-failed', message, cause: error });
+    }
   }
 
   /** The check runs on when its time is over; only this pull stops waiting. */
   async #withinTimeout<Result>(door: Door, running: Promise<Result>): Promise<Result> {
     const { checkTimeoutMs } = this.#options.limitsOf(door.upstream.name);
-    return await new Promise<Result>((resolve, reject) => {
-      const timer = this.#options.clock.startTimer(checkTimeoutMs, () => {
-        reject(new MirrorError({ kind: 'upstream-timeout', message: 'the upstream does not answer in time' }));
-      });
-      running.then(resolve, reject).finally(() => timer.stop());
+    const late = Promise.withResolvers<never>();
+    const timer = this.#options.clock.startTimer(checkTimeoutMs, () => {
+      late.reject(new MirrorError({ kind: 'upstream-timeout', message: 'the upstream does not answer in time' }));
     });
+    try {
+      return await Promise.race([running, late.promise]);
+    } finally {
+      timer.stop();
+    }
   }
 
   #ageOf(row: TagRecord): number {

@@ -32,9 +32,11 @@ interface Referrers {
   /** The whole index as upstream wrote it, when it came in one piece. */
   readonly bytes: Uint8Array | undefined;
   readonly isComplete: boolean;
+  /** Upstream has neither the API nor the fallback tag; signatures appear minutes after images. */
+  readonly isAbsent: boolean;
 }
 
-const emptyReferrers: Referrers = { manifests: [], bytes: undefined, isComplete: true };
+const noReferrers: Referrers = { manifests: [], bytes: undefined, isComplete: true, isAbsent: true };
 
 /** Lists that belong to upstream: fetched whole, kept for a minute, and stale in an outage. */
 export class Listings {
@@ -79,11 +81,12 @@ export class Listings {
     fetch: () => Promise<Value>,
   ): Promise<{ value: Value; outcome: Outcome; warning: string | undefined }> {
     const { recent, clock } = this.#options;
-    const { listTtlMs } = this.#options.limitsOf(door.upstream.name);
+    const { listTtlMs, negativeTtlMs } = this.#options.limitsOf(door.upstream.name);
     const key = [kind, door.upstream.name, door.repository, subject];
     const text = JSON.stringify(key);
     const known = (await recent.find(text)) as Listed<Value> | undefined;
-    if (known !== undefined && clock.monotonicMs() - known.checkedMs < listTtlMs) {
+    const ttlMs = known !== undefined && isAbsent(known.value) ? negativeTtlMs : listTtlMs;
+    if (known !== undefined && clock.monotonicMs() - known.checkedMs < ttlMs) {
       return { value: known.value, outcome: 'hit', warning: undefined };
     }
     try {
@@ -92,7 +95,7 @@ export class Listings {
       return { value, outcome: 'miss', warning: undefined };
     } catch (error) {
       if (isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) await recent.remove(text);
-      else if (known !== undefined) {
+      else if (known !== undefined && !isAbsent(known.value)) {
         return { value: known.value, outcome: 'stale', warning: 'the upstream cannot be asked; the list may be old' };
       }
       throw hideDenial(error, manifestUnknown);
@@ -120,15 +123,19 @@ export class Listings {
   /** The API, else the fallback tag; an empty list only when upstream itself has said of both that they are not there. */
   async #fetchReferrers(door: Door, digest: Digest): Promise<Referrers> {
     const list = await door.upstream.listReferrers(door.repository, digest);
-    if (list !== undefined) return list;
+    if (list !== undefined) return { ...list, isAbsent: false };
     try {
       const tag = referrersTag(digest);
       return parseFallback(await door.upstream.getManifest(door.repository, { type: 'tag', tag }));
     } catch (error) {
-      if (isMirrorError(error, 'manifest-unknown')) return emptyReferrers;
+      if (isMirrorError(error, 'manifest-unknown')) return noReferrers;
       throw error;
     }
   }
+}
+
+function isAbsent(value: unknown): boolean {
+  return isRecord(value) && value['isAbsent'] === true;
 }
 
 /** Tags are ASCII, so code units are bytes. */
@@ -138,7 +145,7 @@ function compareBytewise(a: string, b: string): number {
 
 /** GitLab answers such a tag with the image itself: only an index that lists referrers counts. */
 function parseFallback({ bytes, contentType }: FetchedManifest): Referrers {
-  if (essenceOf(contentType) !== mediaTypes.ociIndex) return emptyReferrers;
+  if (essenceOf(contentType) !== mediaTypes.ociIndex) return noReferrers;
   let index: unknown;
   try {
     index = JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -149,10 +156,10 @@ function parseFallback({ bytes, contentType }: FetchedManifest): Referrers {
       cause: error,
     });
   }
-  if (!isRecord(index) || !Array.isArray(index['manifests'])) return emptyReferrers;
+  if (!isRecord(index) || !Array.isArray(index['manifests'])) return noReferrers;
   const manifests: readonly unknown[] = index['manifests'];
-  if (manifests.some((entry) => isRecord(entry) && entry['platform'] !== undefined)) return emptyReferrers;
-  return { manifests, bytes, isComplete: true };
+  if (manifests.some((entry) => isRecord(entry) && entry['platform'] !== undefined)) return noReferrers;
+  return { manifests, bytes, isComplete: true, isAbsent: false };
 }
 
 function indexOf(manifests: readonly unknown[]): Uint8Array {

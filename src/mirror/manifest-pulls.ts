@@ -74,26 +74,27 @@ export class ManifestPulls {
     const object = catalog.findContent(digest);
     if (object?.mediaType === undefined) return undefined;
     await visibility.requireStored(object, door, 'manifest');
-    const reader = await content.open(object);
-    if (reader === undefined) return await this.#forget(object);
+    let bytes: Uint8Array | undefined;
     try {
-      const bytes = Buffer.allocUnsafe(object.sizeBytes);
-      const length = await reader.read(0, bytes);
-      // Manifests are small enough to be hashed each time they come from the disk.
-      if (length !== bytes.length || computeDigest(digestAlgorithm(digest), bytes) !== digest) {
-        return await this.#forget(object);
-      }
-      catalog.touchContent(digest);
-      return { digest, mediaType: object.mediaType, bytes, provenance: object.provenance };
-    } finally {
-      reader.close();
+      bytes = await readWhole(content, object);
+    } catch (error) {
+      // The bytes may be well: upstream has to do for now.
+      this.#options.onStoreError('read', error);
+      return undefined;
     }
+    // Manifests are small enough to be hashed each time they come from the disk.
+    if (bytes === undefined || computeDigest(digestAlgorithm(digest), bytes) !== digest) {
+      return await this.#forget(object);
+    }
+    catalog.touchContent(digest);
+    return { digest, mediaType: object.mediaType, bytes, provenance: object.provenance };
   }
 
   /** The file is missing or damaged: a miss, and it takes no room. */
   async #forget(object: StoredObject): Promise<undefined> {
     void this.#options.catalog.removeContent(object.digest);
-    await this.#options.content.remove(object);
+    const { content, onStoreError } = this.#options;
+    await content.remove(object).catch((error: unknown) => onStoreError('remove', error));
   }
 
   /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
@@ -142,6 +143,17 @@ export class ManifestPulls {
     void catalog.setChildren(manifest.digest, children);
     void catalog.addLink(repositoryOf(door), manifest.digest);
     this.#options.onKept(door, manifest.digest);
+  }
+}
+
+async function readWhole(content: ContentStore, object: StoredObject): Promise<Uint8Array | undefined> {
+  const reader = await content.open(object);
+  if (reader === undefined) return undefined;
+  try {
+    const bytes = Buffer.allocUnsafe(object.sizeBytes);
+    return (await reader.read(0, bytes)) === bytes.length ? bytes : undefined;
+  } finally {
+    reader.close();
   }
 }
 

@@ -62,7 +62,7 @@ export function createMirror(options: MirrorOptions): Mirror {
       }
     },
   });
-  const blobs = new BlobPulls({ ...options, visibility, fills, buffers, bypasses });
+  const blobs = new BlobPulls({ ...options, visibility, fills, buffers, bypasses, onStoreError });
   const manifests: ManifestPulls = new ManifestPulls({
     ...options,
     visibility,

@@ -1,25 +1,27 @@
 import type { Digest } from '../oci/digest.ts';
-import type { TagRecord } from '../store/catalog.ts';
 import type { Door } from './door.ts';
+import type { Verdict } from './tag-checks.ts';
 
 /** Clients that HEAD a tag usually GET its digest at once; older ones are forgotten first. */
-const maxPending = 2000;
+const maxManifests = 2000;
+const maxTagsOfManifest = 10;
 
-export interface PendingTag extends Omit<TagRecord, 'digest'> {
+export interface PendingTag {
   readonly tag: string;
+  readonly verdict: Verdict;
 }
 
 /** Tags that upstream has named a digest for, whose manifest is not here yet. */
 export class PendingTags {
   readonly #byManifest = new Map<string, PendingTag[]>();
 
-  add(door: Door, digest: Digest, pending: PendingTag): void {
-    const key = keyOf(door, digest);
-    const others = (this.#byManifest.get(key) ?? []).filter((other) => other.tag !== pending.tag);
+  add(door: Door, tag: string, verdict: Verdict): void {
+    const key = keyOf(door, verdict.digest);
+    const others = (this.#byManifest.get(key) ?? []).filter((other) => other.tag !== tag);
     this.#byManifest.delete(key);
-    this.#byManifest.set(key, [...others.slice(-9), pending]);
+    this.#byManifest.set(key, [...others.slice(1 - maxTagsOfManifest), { tag, verdict }]);
     for (const oldest of this.#byManifest.keys()) {
-      if (this.#byManifest.size <= maxPending) break;
+      if (this.#byManifest.size <= maxManifests) break;
       this.#byManifest.delete(oldest);
     }
   }

@@ -38,7 +38,10 @@ export function createDenial(
   unknownKind: UnknownKind,
   name: string,
 ): MirrorError {
-  if (isLoginUnusable) return failure(name, 'does not take the configured login', {});
+  if (isLoginUnusable) {
+    const message = `${name} does not take the configured login`;
+    return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000 });
+  }
   if (!isLogin) return createUnknown(unknownKind, name);
   return new MirrorError({
     kind: 'upstream-denied',

@@ -22,8 +22,9 @@ export async function headManifest(
   const answer = await ask(registry, 'HEAD', identity, repository, reference);
   discardBody(answer, registry.transport);
   if (isDoubtful(answer)) {
-    const { bytes, contentType, digest, etag, provenance } = await fetch(registry, identity, repository, reference);
-    return { digest, mediaType: essenceOf(contentType), sizeBytes: bytes.length, etag, provenance };
+    const fetched = await fetch(registry, identity, repository, reference);
+    const { bytes, contentType, digest, etag, provenance } = fetched;
+    return { digest, mediaType: essenceOf(contentType), sizeBytes: bytes.length, etag, provenance, fetched };
   }
   const mediaType = checkManifest(answer, registry);
   return {
@@ -32,6 +33,7 @@ export async function headManifest(
     sizeBytes: findLength(answer.headers),
     etag: answer.headers.etag,
     provenance: answer.provenance,
+    fetched: undefined,
   };
 }
 

@@ -49,6 +49,8 @@ export interface ManifestHead {
   readonly sizeBytes: number | undefined;
   readonly etag: string | undefined;
   readonly provenance: Provenance;
+  /** Set when HEAD was refused and a GET had to be made. */
+  readonly fetched: FetchedManifest | undefined;
 }
 
 export interface FetchedManifest {

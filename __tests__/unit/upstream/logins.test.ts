@@ -138,8 +138,8 @@ describe('a shared login', () => {
 
   test('that is refused makes a denial no verdict: it is a failure', async () => {
     const { upstream } = await serve({ grant: () => ({ status: 401 }) }, true);
-    await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
-    await expect(upstream.headBlob('a', blobDigest)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
+    await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-paused', isFinal: false });
+    await expect(upstream.headBlob('a', blobDigest)).rejects.toMatchObject({ kind: 'upstream-paused', isFinal: false });
   });
 });
 
@@ -170,7 +170,7 @@ describe('a Basic upstream', () => {
   test.each([401, 400])('that answers the login with %i does not get it again', async (refusal) => {
     const { server, upstream } = await serveBasic(() => false, refusal);
     for (let n = 0; n < 3; n += 1) {
-      await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
+      await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-paused', isFinal: false });
     }
     expect(rows(server.requests).filter((row) => row.includes(basic))).toHaveLength(1);
     expect(fixture.health.degraded).toHaveLength(1);

@@ -22,6 +22,7 @@ export class BufferPool {
   ]);
   readonly #queue: ((buffer: LentBuffer) => void)[] = [];
   #lentBytes = 0;
+  #ownedBytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -39,7 +40,7 @@ export class BufferPool {
     const size = this.#lentBytes + largeBytes <= this.#maxBytes / 2 ? largeBytes : smallBytes;
     if (this.#lentBytes + size > this.#maxBytes) return undefined;
     this.#lentBytes += size;
-    const bytes = this.#free.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
+    const bytes = this.#free.get(size)?.pop() ?? this.#allocate(size);
     let isOut = true;
     const release = (): void => {
       if (!isOut) return;
@@ -47,6 +48,19 @@ export class BufferPool {
       this.#giveBack(bytes);
     };
     return { bytes, release };
+  }
+
+  /** Buffers of the other size that nobody uses make room for it. */
+  #allocate(size: number): Buffer {
+    for (const free of this.#free.values()) {
+      while (this.#ownedBytes + size > this.#maxBytes) {
+        const dropped = free.pop();
+        if (dropped === undefined) break;
+        this.#ownedBytes -= dropped.length;
+      }
+    }
+    this.#ownedBytes += size;
+    return Buffer.allocUnsafeSlow(size);
   }
 
   #giveBack(bytes: Buffer): void {

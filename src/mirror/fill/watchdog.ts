@@ -13,7 +13,7 @@ export class Watchdog {
   #lastMs: number;
   #windowMs: number;
   #windowBytes = 0;
-  #isPaused = false;
+  #pausedMs: number | undefined;
 
   constructor(options: { clock: Clock; idleMs: number; minBytesPerSecond: number; onStall: () => void }) {
     this.#clock = options.clock;
@@ -31,13 +31,14 @@ export class Watchdog {
 
   /** While we ourselves are busy with what came. */
   pause(): void {
-    this.#isPaused = true;
+    this.#pausedMs ??= this.#clock.monotonicMs();
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if (this.#pausedMs === undefined) return;
     this.#lastMs = this.#clock.monotonicMs();
+    this.#windowMs += this.#lastMs - this.#pausedMs;
+    this.#pausedMs = undefined;
   }
 
   stop(): void {
@@ -51,9 +52,7 @@ export class Watchdog {
 
   #check(): void {
     const nowMs = this.#clock.monotonicMs();
-    if (this.#isPaused) {
-      this.#windowMs = nowMs;
-      this.#windowBytes = 0;
+    if (this.#pausedMs !== undefined) {
       this.#arm(this.#idleMs);
       return;
     }

@@ -16,7 +16,7 @@ import { createManualClock } from '../../http/manual-clock.ts';
 import { MemoryContentStore } from './memory-content-store.ts';
 import { ScriptedBlobUpstream } from './scripted-blob-upstream.ts';
 
-const limits: FillLimits = {
+export const fillLimits: FillLimits = {
   idleTimeoutMs: 15_000,
   minBytesPerSecond: 10_000,
   resumeForMs: 60_000,
@@ -39,7 +39,7 @@ export class FillBench {
   fitsBytes = Infinity;
 
   constructor(changed: Partial<FillLimits> = {}) {
-    const own = { ...limits, ...changed };
+    const own = { ...fillLimits, ...changed };
     this.#bypasses = new Bypasses(own, this.clock);
     this.fills = new Fills({
       content: this.content,

@@ -15,22 +15,32 @@ interface Parked {
   readonly sizeBytes: number | undefined;
 }
 
+type FailingOperation = 'open' | 'read' | 'put' | 'promote' | 'remove' | 'begin' | 'write' | 'commit';
+
 /** A store in memory whose disk can be made to fail. */
 export class MemoryContentStore implements ContentStore {
   readonly objects = new Map<Digest, { object: StoredObject; bytes: Buffer }>();
   readonly parked = new Map<Digest, Parked>();
+  readonly removed: StoredObject[] = [];
   readonly openFiles = new Set<object>();
   /** Thrown by the operation of this name, until it is taken back. */
-  failing = new Map<'begin' | 'write' | 'commit', Error>();
+  failing = new Map<FailingOperation, Error>();
 
   async open(object: StoredObject): Promise<ContentReader | undefined> {
-    const found = this.objects.get(object.digest);
     await Promise.resolve();
-    if (found === undefined || found.object.provenance !== object.provenance) return undefined;
+    this.fail('open');
+    const found = this.objects.get(object.digest);
+    if (found === undefined || found.bytes.length !== object.sizeBytes) return undefined;
+    // As on the disk: what was restricted when the caller looked may have been promoted since.
+    if (object.provenance === 'public' && found.object.provenance === 'restricted') return undefined;
     const { bytes } = found;
     const reader: ContentReader = {
       sizeBytes: bytes.length,
-      read: async (position, into) => await Promise.resolve(bytes.copy(into, 0, position)),
+      read: async (position, into) => {
+        await Promise.resolve();
+        this.fail('read');
+        return bytes.copy(into, 0, position);
+      },
       close: () => void this.openFiles.delete(reader),
     };
     this.openFiles.add(reader);
@@ -38,8 +48,9 @@ export class MemoryContentStore implements ContentStore {
   }
 
   async put(object: StoredObject, bytes: Uint8Array): Promise<void> {
-    this.objects.set(object.digest, { object, bytes: Buffer.from(bytes) });
     await Promise.resolve();
+    this.fail('put');
+    this.objects.set(object.digest, { object, bytes: Buffer.from(bytes) });
   }
 
   async begin(digest: Digest): Promise<PartialContent> {
@@ -53,14 +64,17 @@ export class MemoryContentStore implements ContentStore {
   }
 
   async promote(object: StoredObject): Promise<void> {
+    this.fail('promote');
     const found = this.objects.get(object.digest);
     if (found !== undefined) found.object = { ...found.object, provenance: 'public' };
     await Promise.resolve();
   }
 
   async remove(object: StoredObject): Promise<void> {
-    this.objects.delete(object.digest);
     await Promise.resolve();
+    this.fail('remove');
+    this.removed.push(object);
+    if (this.objects.get(object.digest)?.object.provenance === object.provenance) this.objects.delete(object.digest);
   }
 
   async *list(): AsyncIterable<StoredObject> {
@@ -76,7 +90,7 @@ export class MemoryContentStore implements ContentStore {
     return await Promise.resolve(this.parked.delete(digest));
   }
 
-  fail(operation: 'begin' | 'write' | 'commit'): void {
+  fail(operation: FailingOperation): void {
     const error = this.failing.get(operation);
     if (error !== undefined) throw error;
   }

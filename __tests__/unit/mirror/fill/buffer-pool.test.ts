@@ -56,6 +56,19 @@ describe('a pool of buffers', () => {
     expect((await pool.take()).bytes).toBe(bytes);
   });
 
+  test('lets go of buffers of one size when all that it may hold is needed in the other', async () => {
+    const pool = new BufferPool(4 * large);
+    const [first, second, ...smalls] = await takeAll(pool, 2 + (2 * large) / small);
+    first?.release();
+    second?.release();
+    smalls.push(...(await takeAll(pool, (2 * large) / small)));
+    expect(pool.lentBytes).toBe(4 * large);
+    for (const { release } of smalls) release();
+    const again = await takeAll(pool, 2);
+    expect(again.map(({ bytes }) => bytes.length)).toEqual([large, large]);
+    for (const { bytes } of again) expect([first?.bytes, second?.bytes]).not.toContain(bytes);
+  });
+
   test('takes a buffer back once, however often it is released', async () => {
     const pool = new BufferPool(4 * large);
     const kept = await pool.take();
