@@ -60,13 +60,16 @@ describe('a redirect', () => {
       `file:///etc/passwd`,
       `ftp://127.0.0.1:${canary.port}/x`,
     ];
-    for (const [i, redirect] of targets.entries()) {
+    const lures = targets.map((redirect, i) => {
       const blob = upstream.registry.addBlob('team/app', `lured ${i}`);
-      const lure = upstream.always({ path: blob.digest }, { redirect });
-      const pulled = await pull(mirror.address, `/v2/team/app/blobs/${blob.digest}`);
-      expect([redirect, pulled.status]).toEqual([redirect, 502]);
-      lure.remove();
-      expectWhole(await pull(mirror.address, `/v2/team/app/blobs/${blob.digest}`), blob);
+      const rule = upstream.always({ path: blob.digest }, { redirect });
+      return { redirect, blob, rule, path: `/v2/team/app/blobs/${blob.digest}` };
+    });
+    const answers = await Promise.all(lures.map(({ path }) => pull(mirror.address, path)));
+    expect(answers.map(({ status }, i) => [targets[i], status])).toEqual(targets.map((target) => [target, 502]));
+    for (const { rule, blob, path } of lures) {
+      rule.remove();
+      expectWhole(await pull(mirror.address, path), blob);
     }
     expect(canary.connections).toBe(0);
   });

@@ -18,30 +18,34 @@ export interface OracleOptions {
   readonly secrets: readonly string[];
   /** Parked fills that the test means to leave: digests. */
   readonly parked?: readonly string[];
+  /** How long the mirror may take to come to rest. */
+  readonly deadlineMs?: number;
 }
 
-const deadlineMs = 8000;
+/** As much of a mirror as can be seen from outside. */
+type ObservedMirror = Pick<MirrorProcess, 'address' | 'adminAddress' | 'cachePath' | 'output' | 'descriptors'>;
 
 /** @throws Error that says which promise is broken */
-export async function checkOracle(mirror: MirrorProcess, options: OracleOptions): Promise<void> {
+export async function checkOracle(mirror: ObservedMirror, options: OracleOptions): Promise<void> {
   await checkLiveness(mirror);
-  await checkNothingRuns(mirror);
-  await checkFillsAreGone(mirror, options.parked ?? []);
+  const { parked = [], deadlineMs = 8000 } = options;
+  await checkNothingRuns(mirror, deadlineMs);
+  await checkFillsAreGone(mirror, parked, deadlineMs);
   await checkDescriptors(mirror, options);
   await checkContent(mirror);
   await checkSecrets(mirror, options.secrets);
 }
 
-async function checkLiveness(mirror: MirrorProcess): Promise<void> {
+async function checkLiveness(mirror: ObservedMirror): Promise<void> {
   const { status } = await pull(mirror.adminAddress, '/livez');
   if (status !== 200) throw new Error(`/livez answers ${status}; the mirror wrote:\n${mirror.output}`);
 }
 
-async function checkNothingRuns(mirror: MirrorProcess): Promise<void> {
+async function checkNothingRuns(mirror: ObservedMirror, deadlineMs: number): Promise<void> {
   for (const name of ['stowage_fills_running', 'stowage_fill_readers', 'stowage_client_connections']) {
-    await pollUntil(async () => ((await readMetric(mirror.adminAddress, name)) ?? 0) === 0, {
-      what: `${name} to be 0`,
-    });
+    // A gauge that is not there is no proof.
+    const isZero = async (): Promise<boolean> => (await readMetric(mirror.adminAddress, name)) === 0;
+    await pollUntil(isZero, { deadlineMs, what: `${name} to be 0` });
   }
   const port = Number(new URL(mirror.address).port);
   await pollUntil(() => countConnections(port) === 0, { deadlineMs, what: 'client sockets to be closed' });
@@ -54,7 +58,7 @@ function countConnections(port: number): number {
   return lines.filter((line) => line.includes(`: ${local} `) && / 01 /.test(line.slice(0, 40))).length;
 }
 
-async function checkFillsAreGone(mirror: MirrorProcess, parked: readonly string[]): Promise<void> {
+async function checkFillsAreGone(mirror: ObservedMirror, parked: readonly string[], deadlineMs: number): Promise<void> {
   const isParked = (file: string): boolean => parked.some((digest) => file.includes(digest.slice(7)));
   const stray = async (): Promise<readonly string[]> =>
     (await listCacheFiles(mirror.cachePath, ['fills'])).filter((file) => !isParked(file));
@@ -70,8 +74,8 @@ async function checkFillsAreGone(mirror: MirrorProcess, parked: readonly string[
  * sockets may not. Worker threads, begun when there is work for them, have descriptors of other kinds.
  */
 async function checkDescriptors(
-  mirror: MirrorProcess,
-  { baseline, countIdleConnections }: OracleOptions,
+  mirror: ObservedMirror,
+  { baseline, countIdleConnections, deadlineMs = 8000 }: OracleOptions,
 ): Promise<void> {
   const isFile = (target: string): boolean => target.startsWith(mirror.cachePath) && !target.includes('/blobs/');
   const isSocket = (target: string): boolean => target.startsWith('socket:');
@@ -91,7 +95,7 @@ async function checkDescriptors(
   );
 }
 
-async function checkContent(mirror: MirrorProcess): Promise<void> {
+async function checkContent(mirror: ObservedMirror): Promise<void> {
   for (const file of await listCacheFiles(mirror.cachePath, ['blobs'])) {
     const [, algorithm = '', hex = ''] = /\/(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]+)$/.exec(file) ?? [];
     if (hex === '') throw new Error(`a file that is no content: ${file}`);
@@ -101,7 +105,7 @@ async function checkContent(mirror: MirrorProcess): Promise<void> {
   }
 }
 
-async function checkSecrets(mirror: MirrorProcess, secrets: readonly string[]): Promise<void> {
+async function checkSecrets(mirror: ObservedMirror, secrets: readonly string[]): Promise<void> {
   const metrics = (await pull(mirror.adminAddress, '/metrics', { keepBody: true })).body.toString();
   for (const secret of secrets) {
     if (mirror.output.includes(secret)) throw new Error(`the log shows ${secret}`);
