@@ -162,11 +162,20 @@ describe('a blob of which the catalog knows', () => {
     expect(bench.content.removed).toEqual([]);
   });
 
-  test.each(['open', 'remove'] as const)('but that the store fails to %s comes from upstream', async (operation) => {
+  test('but that the store fails to open comes from upstream, and is not thrown away', async () => {
     await pullOnce();
-    if (operation === 'remove') shorten();
-    bench.content.failing.set(operation, new Error('EIO'));
+    bench.content.failing.set('open', new Error('EIO'));
     expect(await readAll(await fill())).toEqual(content);
+    expect(bench.storeErrors).toEqual(['open']);
+    expect(bench.content.removed).toEqual([]);
+  });
+
+  test('but that is damaged and cannot be removed comes from upstream', async () => {
+    await pullOnce();
+    shorten();
+    bench.content.failing.set('remove', new Error('EROFS'));
+    expect(await readAll(await fill())).toEqual(content);
+    expect(bench.storeErrors).toEqual(['remove']);
   });
 
   function shorten(): void {

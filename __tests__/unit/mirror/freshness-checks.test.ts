@@ -152,6 +152,25 @@ describe('one check', () => {
     expect(bench.upstream.asked).toEqual(['HEAD library/a:latest', `GET library/a@${moved.digest}`]);
   });
 
+  test('lasts until the bytes are here: who comes meanwhile asks nothing, and does not wait for ever', async () => {
+    bench.clock.advance(5 * minute);
+    bench.upstream.publish(moved, { tag: 'latest' });
+    const release = bench.upstream.hold('GET');
+    const first = watch(bench.get('latest'));
+    await bench.settle();
+    bench.clock.advance(1500);
+    const second = watch(bench.get('latest'));
+    await bench.settle();
+    bench.clock.advance(500);
+    await bench.settle();
+    expect(first.value).toMatchObject({ outcome: 'stale', digest: old.digest });
+    release();
+    await bench.settle();
+    expect(second.value).toMatchObject({ digest: moved.digest, bytes: moved.bytes, warning: undefined });
+    expect(bench.upstream.asked).toEqual(['HEAD library/a:latest', `GET library/a@${moved.digest}`]);
+    expect(rowDigest()).toBe(moved.digest);
+  });
+
   test('that fails fails for all who wait for it, and is made anew for the next', async () => {
     bench.upstream.failure = new MirrorError({ kind: 'upstream-failed', message: 'no answer' });
     const failures = await Promise.all(Array.from({ length: 50 }, async () => await failureOf(bench.get('unseen'))));

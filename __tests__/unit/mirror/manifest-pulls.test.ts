@@ -194,6 +194,9 @@ describe('a store that fails', () => {
     await bench.get(image.digest);
     bench.content.failing.set(operation, new Error('EIO'));
     expect(await bench.get(image.digest)).toMatchObject({ outcome: 'miss', bytes: image.bytes });
+    expect(bench.health.degraded).toMatchObject([{ part: 'store' }]);
+    // What cannot be read now may be well.
+    expect(bench.content.removed).toEqual([]);
   });
 
   test('to remove a damaged manifest does not fail the pull', async () => {

@@ -78,7 +78,7 @@ describe('the journal of a fill', () => {
   });
 
   test('is written a last time on demand, and then no more', async () => {
-    arrive(10);
+    segments.here.add({ start: 0, end: 10 });
     await journal.save();
     expect(saved).toMatchObject([{ spans: [{ start: 0, end: 10 }] }]);
     arrive(20);
