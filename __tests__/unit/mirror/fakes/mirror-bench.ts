@@ -15,7 +15,7 @@ import { ScriptedUpstream } from './scripted-upstream.ts';
 
 const second = 1000;
 export const minute = 60 * second;
-export const day = 24 * 60 * minute;
+const day = 24 * 60 * minute;
 
 /** The mirror over a store in memory, upstreams that the test scripts and a clock that the test moves. */
 export class MirrorBench {
