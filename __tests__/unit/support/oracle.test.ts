@@ -18,7 +18,7 @@ afterEach(async () => {
 /** Something that looks like a mirror at rest. */
 async function startFakeMirror() {
   const facts = {
-    metrics: 'stowage_fills_running 0\n',
+    metrics: restingMetrics,
     livez: 200,
     output: 'all is well',
     descriptors: [] as string[],
