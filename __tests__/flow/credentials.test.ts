@@ -40,15 +40,17 @@ describe('a password', () => {
       {},
       env,
     );
-    for (const realm of [
+    const realms = [
       `http://user:word@127.0.0.1:${canary.port}/token`,
       `ftp://127.0.0.1:${canary.port}/token`,
-      `file:///etc/passwd`,
-    ]) {
-      const confused = upstream.always({ path: '/blobs/' }, { challenge: `Bearer realm="${realm}",service="x"` });
-      expect([403, 404, 502]).toContain((await pull(mirror.address, path)).status);
-      confused.remove();
-    }
+      'file:///etc/passwd',
+    ];
+    const pulls = realms.map((realm, i) => {
+      const blob = upstream.registry.addBlob('team/app', `lured ${i}`);
+      upstream.always({ path: blob.digest }, { challenge: `Bearer realm="${realm}",service="x"` });
+      return pull(mirror.address, `/v2/team/app/blobs/${blob.digest}`);
+    });
+    for (const { status } of await Promise.all(pulls)) expect([403, 404, 502, 503]).toContain(status);
     expect(canary.connections).toBe(0);
   });
 

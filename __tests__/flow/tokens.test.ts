@@ -148,13 +148,14 @@ describe('a token', () => {
       'Bearer realm="not a url"',
       ',,,=,"\\"',
     ];
-    for (const [i, challenge] of nonsense.entries()) {
+    const pulls = nonsense.map((challenge, i) => {
       const blob = upstream.registry.addBlob('team/app', `nonsense ${i}`);
-      const confused = upstream.always({ path: blob.digest }, { challenge });
-      const pulled = await pull(mirror.address, `/v2/team/app/blobs/${blob.digest}`);
+      upstream.always({ path: blob.digest }, { challenge });
+      return pull(mirror.address, `/v2/team/app/blobs/${blob.digest}`);
+    });
+    for (const pulled of await Promise.all(pulls)) {
       expect([403, 404, 502, 503]).toContain(pulled.status);
       expect(pulled.headers['www-authenticate']).toBeUndefined();
-      confused.remove();
     }
   });
 });
