@@ -54,6 +54,7 @@ export class Transfer {
   readonly #retry: Retry;
   readonly #ramp: Ramp;
   readonly #running = new Map<AbortController, Source>();
+  readonly #receiving = new Set<AbortController>();
   #hasAnswered = false;
   #isEnded = false;
   #pauseTimer: Timer | undefined;
@@ -156,20 +157,21 @@ export class Transfer {
     this.#watchRate();
     let failure: unknown;
     try {
-      await this.#fetch(segment, source, isPlain, abort.signal);
+      await this.#fetch(segment, source, isPlain, abort);
       if (segment.end === Infinity && !this.#isEnded) this.#options.onUnsizedEnd(segment.position);
     } catch (error) {
       failure = error;
     }
     segments.release(segment);
     this.#running.delete(abort);
+    this.#receiving.delete(abort);
     slots.release(source.upstream.name);
     if (this.#isEnded) return;
     if (failure !== undefined) this.#settle(source, toMirrorError(failure));
     this.schedule();
   }
 
-  async #fetch(segment: Segment, source: Source, isPlain: boolean, signal: AbortSignal): Promise<void> {
+  async #fetch(segment: Segment, source: Source, isPlain: boolean, abort: AbortController): Promise<void> {
     const options = this.#options;
     await fetchSegment(segment, {
       digest: options.digest,
@@ -177,7 +179,7 @@ export class Transfer {
       source,
       limits: options.limits,
       clock: options.clock,
-      signal,
+      signal: abort.signal,
       isPlain,
       avoidLastUrl: options.avoidLastUrl && !this.#hasAnswered,
       onAnswer: (answering, stream) => {
@@ -188,12 +190,22 @@ export class Transfer {
       write: (offset, bytes) => options.write(offset, bytes),
       onWritten: () => options.onWritten(),
       onReceived: (bytes) => {
+        this.#watchReceiving(abort);
         this.#retry.received(bytes, options.clock.monotonicMs());
         this.#ramp.received(bytes);
         this.#windowBytes += bytes;
         options.onReceived(bytes);
       },
     });
+  }
+
+  #watchReceiving(connection: AbortController): void {
+    if (this.#receiving.has(connection)) return;
+    this.#receiving.add(connection);
+    if (!this.#ramp.watch(this.#receiving.size)) return;
+    this.#rampTimer?.stop();
+    this.#rampTimer = undefined;
+    this.#watchRate();
   }
 
   /** A Range request answered with the whole: this source has no ranges, so this one answer must bring everything. */
