@@ -47,7 +47,7 @@ export async function sendAnswer(
   await sendBody(request, connection, body, fault, options);
   if (socket.destroyed) return;
   const endsByClose = fault.noLength === true || fault.endless === true || answer.headers['connection'] === 'close';
-  if (endsByClose && body.isSent) endBy(connection, 'FIN');
+  if (endsByClose && body.isSent) await endBy(connection, 'FIN');
 }
 
 function applyFault(plain: PlainAnswer, fault: Fault): PlainAnswer {
@@ -184,11 +184,14 @@ async function write({ socket, closed }: Connection, bytes: Buffer): Promise<voi
   await Promise.race([drained, closed]);
 }
 
-function endBy({ socket }: Connection, by: 'FIN' | 'RST'): void {
+/** Resolves when the connection may be left to its end: after a reset it must not be ended a second time. */
+function endBy({ socket, closed }: Connection, by: 'FIN' | 'RST'): Promise<void> {
   if (by === 'FIN') {
     socket.end();
-    return;
+    return Promise.resolve();
   }
   // What was written before must reach the kernel first: a reset throws away what is still queued here.
+  // Node hangs at exit when a socket is reset while its end is under way.
   socket.write(Buffer.alloc(0), () => socket.resetAndDestroy());
+  return closed;
 }
