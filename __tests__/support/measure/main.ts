@@ -1,18 +1,23 @@
 // Measures the built service against the table of what the engine must show.
 // Usage: node __tests__/support/measure/main.ts [--full] [--list] [--log] [word of a row's name]
+//    or: node __tests__/support/measure/main.ts --storm [seed] [seconds]
 import { conformanceRow } from './conformance-row.ts';
 import { faultRows } from './fault-rows.ts';
 import { lifeRows } from './life-rows.ts';
 import { loadRows } from './load-rows.ts';
 import { sharingRows } from './sharing-rows.ts';
 import { runRow, type Row } from './bench.ts';
+import { createStormRow } from './storm.ts';
 
-const rows: readonly Row[] = [...sharingRows, ...faultRows, ...loadRows, ...lifeRows, conformanceRow];
+const tableRows: readonly Row[] = [...sharingRows, ...faultRows, ...loadRows, ...lifeRows, conformanceRow];
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--')));
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const chosen = rows.filter((row) => words.every((word) => row.name.toLowerCase().includes(word.toLowerCase())));
+const [seed = Math.floor(Math.random() * 1e6), seconds = 30] = words.map(Number);
+const chosen = flags.has('--storm')
+  ? [createStormRow(seed, seconds)]
+  : tableRows.filter((row) => words.every((word) => row.name.toLowerCase().includes(word.toLowerCase())));
 
 if (flags.has('--list')) {
   for (const row of chosen) print(`${row.name} | ${row.bar}`);

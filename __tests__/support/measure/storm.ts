@@ -1,12 +1,11 @@
 // Random pulls against random faults, with kills in between: whatever ends as complete must be right.
-// Usage: node __tests__/support/measure/storm.ts [seed] [seconds]
 import { listCacheFiles } from '../cache-files.ts';
 import { createSeededContent, type Content } from '../content.ts';
-import { startMirrorProcess, type MirrorProcess } from '../mirror-process.ts';
+import type { MirrorProcess } from '../mirror-process.ts';
 import { pull, type PullOptions } from '../raw-client.ts';
-import { startRemoteUpstream, type RemoteFault, type RemoteUpstream } from '../remote-upstream.ts';
+import type { RemoteFault, RemoteUpstream } from '../remote-upstream.ts';
 import { pollUntil } from '../signal.ts';
-import { blobGet, megabyte, sleep } from './bench.ts';
+import { blobGet, isRight, megabyte, sleep, type Row } from './bench.ts';
 
 type Random = (below: number) => number;
 
@@ -21,10 +20,20 @@ function createRandom(seed: number): Random {
   };
 }
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
-const counts = new Map<string, number>();
-const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
-const wrong: string[] = [];
+/** What the storm rages over, and what it has found. */
+interface Storm {
+  readonly mirror: MirrorProcess;
+  readonly upstream: RemoteUpstream;
+  readonly contents: readonly Content[];
+  readonly random: Random;
+  readonly endMs: number;
+  readonly counts: Map<string, number>;
+  readonly wrong: Set<string>;
+}
+
+function count({ counts }: Storm, what: string): void {
+  counts.set(what, (counts.get(what) ?? 0) + 1);
+}
 
 function makeFault(random: Random, size: number): RemoteFault {
   const after = random(Math.min(size, 8 * megabyte) + 1);
@@ -73,90 +82,101 @@ function choosePull(random: Random, { sizeBytes }: Content): Expectation {
   }
 }
 
-async function pullOnce(mirror: MirrorProcess, content: Content, random: Random): Promise<void> {
-  const { options, start, end } = choosePull(random, content);
-  const pulled = await pull(mirror.address, `/v2/team/app/blobs/${content.digest}`, { ...options, keepBody: true });
-  count(`${pulled.status}${pulled.isComplete ? '' : ' broken'}`);
+async function pullOnce(storm: Storm, content: Content): Promise<void> {
+  const { options, start, end } = choosePull(storm.random, content);
+  const pulled = await pull(storm.mirror.address, `/v2/team/app/blobs/${content.digest}`, {
+    ...options,
+    keepBody: true,
+  });
+  count(storm, `${pulled.status}${pulled.isComplete ? '' : ' broken'}`);
   if (pulled.status !== 200 && pulled.status !== 206) return;
   const from = pulled.status === 200 ? 0 : start;
   const to = pulled.status === 200 ? content.sizeBytes : end;
-  const isPrefix = pulled.body.equals(content.read(from, from + pulled.bytes));
-  // Ranges are not verified before the whole is: a wrong byte may be in them, never in a complete whole.
-  if (pulled.isComplete && pulled.bytes !== to - from) wrong.push(`${pulled.bytes} of ${to - from} bytes as complete`);
-  if (pulled.isComplete && !isPrefix)
-    (pulled.status === 200 ? wrong : []).push(`wrong bytes as a complete ${pulled.status}`);
-  if (!isPrefix) count('wrong bytes in something broken or ranged');
+  if (pulled.isComplete && pulled.bytes !== to - from) {
+    storm.wrong.add(`${pulled.bytes} of ${to - from} bytes as complete`);
+  }
+  if (pulled.body.equals(content.read(from, from + pulled.bytes))) return;
+  // Ranges go out before the whole is verified: a wrong byte may be in them, never in a complete whole.
+  if (pulled.isComplete && pulled.status === 200) storm.wrong.add('wrong bytes as a complete 200');
+  count(storm, 'wrong bytes in something broken or ranged');
 }
 
-async function runClients(mirror: MirrorProcess, contents: readonly Content[], random: Random, endMs: number) {
+async function runClients(storm: Storm): Promise<void> {
+  const { contents, random, endMs } = storm;
   const worker = async (): Promise<void> => {
     while (performance.now() < endMs) {
       const content = contents[random(contents.length)];
-      if (content !== undefined) await pullOnce(mirror, content, random);
+      if (content !== undefined) await pullOnce(storm, content);
     }
   };
   await Promise.all(Array.from({ length: 12 }, worker));
 }
 
-async function runTroubles(mirror: MirrorProcess, upstream: RemoteUpstream, random: Random, endMs: number) {
+async function runTroubles(storm: Storm): Promise<void> {
+  const { mirror, upstream, random, endMs } = storm;
   while (performance.now() < endMs) {
     await sleep(50 + random(400));
     if (random(25) === 0) {
-      count('kills');
+      count(storm, 'kills');
       await mirror.kill();
       await mirror.start();
     } else if (random(20) === 0) {
-      count('upstream away');
+      count(storm, 'upstream away');
       await upstream.down();
       await sleep(random(1500));
       await upstream.up();
     } else {
-      await upstream.script(random(5) === 0 ? { path: '/blobs/' } : blobGet, makeFault(random, 20 * megabyte), {
-        times: 1,
-      });
+      const match = random(5) === 0 ? { path: '/blobs/' } : blobGet;
+      await upstream.script(match, makeFault(random, 20 * megabyte), { times: 1 });
     }
   }
 }
 
-async function checkEnd(mirror: MirrorProcess, upstream: RemoteUpstream, contents: readonly Content[]): Promise<void> {
-  for (let i = 0; i < 40; i += 1) await upstream.script({}, {});
+/** When it is over, everything is served, and nothing is left half done. */
+async function checkEnd({ mirror, upstream, contents, wrong }: Storm): Promise<void> {
+  await upstream.script({}, {});
+  const note = (error: unknown): void => void wrong.add(String(error));
   for (const content of contents) {
-    await pollUntil(
-      async () => {
-        const pulled = await pull(mirror.address, `/v2/team/app/blobs/${content.digest}`);
-        return pulled.isComplete && pulled.digest === content.digest;
-      },
-      { what: `${content.digest} in the end`, deadlineMs: 30_000 },
-    ).catch((error: unknown) => void wrong.push(String(error)));
+    const isServed = async (): Promise<boolean> =>
+      isRight(await pull(mirror.address, `/v2/team/app/blobs/${content.digest}`), content.digest);
+    await pollUntil(isServed, { what: `${content.digest} in the end`, deadlineMs: 30_000 }).catch(note);
   }
   const isEmpty = async (): Promise<boolean> => (await listCacheFiles(mirror.cachePath, ['fills'])).length === 0;
-  await pollUntil(isEmpty, { what: 'fills/ to be empty' }).catch((error: unknown) => void wrong.push(String(error)));
+  await pollUntil(isEmpty, { what: 'fills/ to be empty' }).catch(note);
 }
 
-const seed = Number(process.argv[2] ?? Date.now() % 100_000);
-const seconds = Number(process.argv[3] ?? 30);
-const random = createRandom(seed);
-print(`seed ${seed}, ${seconds} s`);
-const upstream = await startRemoteUpstream({ bytesPerSecond: 40 * megabyte });
 const sizes = [
   1, 1000, 65_536, 65_537, 1_048_576, 1_048_577, 3_000_000, 16_777_216, 16_777_217, 20_000_000, 45_000_000,
 ];
-const contents = sizes.map((sizeBytes, i) => createSeededContent(`storm ${i}`, sizeBytes));
-for (const [i, sizeBytes] of sizes.entries()) await upstream.addBlob('team/app', { seed: `storm ${i}`, sizeBytes });
-const mirror = await startMirrorProcess({
-  upstreams: [{ name: 'registry.test', url: upstream.url }],
-  // So little room that content is evicted all the time.
-  config: { cache: { maxSize: '60MB' }, fill: { idleTimeout: '500ms', resumeFor: '5s' } },
-});
-const endMs = performance.now() + seconds * 1000;
-await Promise.all([runClients(mirror, contents, random, endMs), runTroubles(mirror, upstream, random, endMs)]);
-await checkEnd(mirror, upstream, contents);
-print([...counts].map(([what, times]) => `${times} x ${what}`).join(', '));
-const levels = mirror.output.split('\n').filter((line) => /"level":"(error|fatal)"/.test(line));
-print(`${levels.length} errors logged; the last: ${levels.at(-1) ?? 'none'}`);
-for (const line of new Set(wrong)) print(`WRONG: ${line}`);
-print(wrong.length === 0 ? 'nothing wrong' : `${wrong.length} wrong`);
-if (process.argv.includes('--log')) print(mirror.output);
-await mirror.close();
-await upstream.close();
-process.exitCode = wrong.length === 0 ? 0 : 1;
+
+/** Twelve clients and a scripted upstream for so many seconds; the same seed makes the same choices. */
+export function createStormRow(seed: number, seconds: number): Row {
+  return {
+    name: `storm ${seed}: random pulls, faults, kills and evictions for ${seconds} s`,
+    bar: 'whatever ends as complete is right; everything is served when it is over',
+    async run(bench) {
+      const upstream = await bench.upstream({ bytesPerSecond: 40 * megabyte });
+      const contents = sizes.map((sizeBytes, i) => createSeededContent(`storm ${i}`, sizeBytes));
+      for (const [i, sizeBytes] of sizes.entries())
+        await upstream.addBlob('team/app', { seed: `storm ${i}`, sizeBytes });
+      // So little room that content is evicted all the time.
+      const mirror = await bench.mirror(upstream, {
+        cache: { maxSize: '60MB' },
+        fill: { idleTimeout: '500ms', resumeFor: '5s' },
+      });
+      const storm: Storm = {
+        mirror,
+        upstream,
+        contents,
+        random: createRandom(seed),
+        endMs: performance.now() + seconds * 1000,
+        counts: new Map(),
+        wrong: new Set(),
+      };
+      await Promise.all([runClients(storm), runTroubles(storm)]);
+      await checkEnd(storm);
+      const facts = [...storm.counts].map(([what, times]) => `${times} x ${what}`);
+      return { passes: storm.wrong.size === 0, figures: [...storm.wrong, ...facts].join(', ') };
+    },
+  };
+}
