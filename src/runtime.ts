@@ -11,7 +11,8 @@ const oldest = { major: 22, minor: 20 } as const;
 /** With libuv's four threads, four fsyncs at once stop every other file call and every name look-up. */
 const threadPoolSize = '32';
 
-const forwardedSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** What ends the parent must end the child; the last two come from a terminal to both. */
+const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Starts the program again under the given Node; ends with that process's exit status. */
 export type Restart = (nodePath: string) => Promise<number>;
@@ -69,9 +70,10 @@ function findPackagedNode(): string | undefined {
 async function restartUnder(nodePath: string): Promise<number> {
   const child = spawn(nodePath, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
+    // Sent on, it would be the second one there, which ends the program at once.
+    if (!isFromTerminal(signal)) child.kill(signal);
   };
-  for (const signal of forwardedSignals) process.on(signal, forward);
+  for (const signal of endingSignals) process.on(signal, forward);
   try {
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
       child.once('error', reject);
@@ -80,11 +82,15 @@ async function restartUnder(nodePath: string): Promise<number> {
       });
     });
     if (signal === null) return code ?? 1;
-    for (const name of forwardedSignals) process.off(name, forward);
+    for (const name of endingSignals) process.off(name, forward);
     // Die of the same signal, so that a shell or supervisor sees what happened; SIGKILL and the like work too.
     process.kill(process.pid, signal);
     return 1;
   } finally {
-    for (const signal of forwardedSignals) process.off(signal, forward);
+    for (const signal of endingSignals) process.off(signal, forward);
   }
+}
+
+function isFromTerminal(signal: NodeJS.Signals): boolean {
+  return process.stdin.isTTY && signal !== 'SIGTERM';
 }
