@@ -74,6 +74,8 @@ function count(report) {
     // A file that does not even load has no tests to count.
     total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
     total.skipped += result.numPendingTests + result.numTodoTests;
+    const tests = result.testResults.flatMap((file) => file.assertionResults);
+    for (const { status, fullName } of tests) if (status === 'pending') console.log(`skipped: ${fullName}`);
   } catch {
     // Without a report nothing is known of any test.
     total.failed += 1;

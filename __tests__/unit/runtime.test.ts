@@ -1,4 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { ensureRuntime, isRecentEnough } from '../../src/runtime.ts';
 
@@ -52,5 +57,51 @@ describe('the runtime', () => {
     expect(process.exitCode).toBe(2);
     expect(lines.join('\n')).toContain('22.20');
     expect(lines.join('\n')).toContain('20.20.2');
+  });
+});
+
+describe('a program started by an older Node', () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'stowage-runtime-'));
+    // The first process takes itself for an old one, the second for what it is.
+    const program = `
+      import { ensureRuntime } from ${JSON.stringify(new URL('../../src/runtime.js', import.meta.url).href)};
+      const version = process.env.AGAIN === '1' ? process.versions.node : '20.20.2';
+      process.env.AGAIN = '1';
+      if (await ensureRuntime({ version, findNode: () => process.execPath })) {
+        const [, , ...words] = process.argv;
+        if (words[0] === 'die') process.kill(process.pid, 'SIGKILL');
+        process.on('SIGTERM', () => process.exit(4));
+        if (words[0] === 'wait') setInterval(() => {}, 1000);
+        else process.exitCode = 3;
+        console.log(words.join(' '));
+      }`;
+    await writeFile(join(directory, 'main.mjs'), program);
+  });
+  afterAll(async () => {
+    await rm(directory, { recursive: true });
+  });
+
+  function start(...words: readonly string[]): ChildProcess {
+    return spawn(process.execPath, [join(directory, 'main.mjs'), ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+  }
+
+  test('gets its arguments, and ends with its own exit status', async () => {
+    const child = start('one', '--two');
+    const [words, status] = await Promise.all([once(child.stdout ?? child, 'data'), once(child, 'exit')]);
+    expect(words.map(String)).toEqual(['one --two\n']);
+    expect(status).toEqual([3, null]);
+  });
+
+  test('gets the signals that were meant for it', async () => {
+    const child = start('wait');
+    await once(child.stdout ?? child, 'data');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([4, null]);
+  });
+
+  test('is seen to die of a signal', async () => {
+    expect(await once(start('die'), 'exit')).toEqual([null, 'SIGKILL']);
   });
 });
