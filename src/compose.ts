@@ -54,8 +54,8 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     health: createHealth(),
   };
   const instanceId = config.instance ?? randomUUID().slice(0, 8);
-  const { path, maxSizeBytes, lockWaitMs } = config.cache;
-  const store = await openStore({ path, maxSizeBytes, lockWaitMs, ...telemetry });
+  const { path, maxSizeBytes, minFreeBytes, lockWaitMs } = config.cache;
+  const store = await openStore({ path, maxSizeBytes, minFreeBytes, lockWaitMs, ...telemetry });
   const context = { ...telemetry, instanceId, version: options.version, timeouts: defaultTimeouts };
   const proxy = findProxy(options.environment);
   const upstreams = createUpstreams(

@@ -5,7 +5,7 @@ import type { Catalog } from './catalog.ts';
 import type { ContentStore, PartialRecord } from './content-store.ts';
 
 /**
- * The quota. Content, parked partial files and reserved bytes together aim to stay under it; what goes
+ * The quota, and what stays free beside it. Content, parked partial files and reserved bytes together aim to stay under it; what goes
  * first is parked files, then the least recently used content.
  */
 export interface Space {
@@ -33,6 +33,9 @@ export interface SpaceUsage {
 
 export interface SpaceOptions {
   readonly maxSizeBytes: number;
+  /** What is left free on the file system for others, whatever the quota says; a tenth of a small one. */
+  readonly minFreeBytes: number;
+  readonly readDisk: () => Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly clock: Clock;
@@ -42,6 +45,8 @@ export interface SpaceOptions {
 
 /** Eviction begins above the quota and ends here, so that it does not run for every single object. */
 const lowWatermark = 0.95;
+/** `minFree` is meant for disks; of a small one it must not ask for more than there is. */
+const maxFreeShare = 0.1;
 const batchSize = 64;
 /** A full disk is not left full to the last chunk. */
 const roomStepBytes = 64 * 1024 * 1024;
@@ -50,8 +55,10 @@ const parkedMaxAgeMs = 24 * 60 * 60 * 1000;
 const sweepEveryMs = 10 * 60 * 1000;
 
 export function createSpace(options: SpaceOptions): Space {
-  const { maxSizeBytes, content, catalog, clock, meter } = options;
+  const { maxSizeBytes, minFreeBytes, content, catalog, clock, meter } = options;
   let reservedBytes = 0;
+  /** Beyond what must stay free, at the last look; negative when others have taken it. */
+  let spareBytes = Infinity;
   let parkedBytes = 0;
   let isClosed = false;
   let isAsked = false;
@@ -84,9 +91,28 @@ export function createSpace(options: SpaceOptions): Space {
   async function keepQuota(): Promise<void> {
     const parked = await dropExpired(await content.listPartial());
     parkedBytes = sumHeld(parked);
-    if (maxSizeBytes === 0 || usedBytes() <= maxSizeBytes) return;
-    const excessBytes = usedBytes() - Math.floor(maxSizeBytes * lowWatermark);
+    spareBytes = await readSpareBytes();
+    const excessBytes = Math.max(quotaExcess(), -spareBytes);
+    if (excessBytes <= 0) return;
     await free(excessBytes, parked);
+    spareBytes = await readSpareBytes();
+  }
+
+  async function readSpareBytes(): Promise<number> {
+    const { freeBytes, totalBytes } = await options.readDisk();
+    return freeBytes - Math.min(minFreeBytes, Math.floor(totalBytes * maxFreeShare));
+  }
+
+  function quotaExcess(): number {
+    if (maxSizeBytes === 0 || usedBytes() <= maxSizeBytes) return 0;
+    return usedBytes() - Math.floor(maxSizeBytes * lowWatermark);
+  }
+
+  function fits(sizeBytes: number): boolean {
+    const wantedBytes = sizeBytes + reservedBytes;
+    const isWithinQuota = maxSizeBytes === 0 || wantedBytes <= maxSizeBytes;
+    // What can be evicted counts as room; the look that `reserve` asks for makes it so.
+    return isWithinQuota && wantedBytes <= spareBytes + parkedBytes + catalog.totals().bytes;
   }
 
   async function dropExpired(parked: readonly PartialRecord[]): Promise<readonly PartialRecord[]> {
@@ -155,7 +181,7 @@ export function createSpace(options: SpaceOptions): Space {
   scheduleSweep();
   ask();
   return {
-    fits: (sizeBytes) => maxSizeBytes === 0 || sizeBytes + reservedBytes <= maxSizeBytes,
+    fits,
     reserve(sizeBytes) {
       reservedBytes += sizeBytes;
       ask();

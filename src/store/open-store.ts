@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Health } from '../telemetry/health.ts';
@@ -36,6 +36,8 @@ export interface StoreOptions {
   readonly path: string;
   /** 0 means no limit. */
   readonly maxSizeBytes: number;
+  /** What stays free on the file system. */
+  readonly minFreeBytes: number;
   /** How long to wait for another process to leave the directory. */
   readonly lockWaitMs: number;
   readonly clock: Clock;
@@ -70,7 +72,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const hashes = createHashPool();
   const content = createDiskContentStore({ paths, hashes });
   const { catalog, state } = await openSqliteCatalog({ ...options, path: paths.catalog });
-  const space = createSpace({ maxSizeBytes: options.maxSizeBytes, content, catalog, clock, log, meter });
+  const { maxSizeBytes, minFreeBytes } = options;
+  const readDisk = async () => {
+    const { bavail, blocks, bsize } = await statfs(paths.root);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  };
+  const space = createSpace({ maxSizeBytes, minFreeBytes, readDisk, content, catalog, clock, log, meter });
   const stop = new AbortController();
   const whenRestored = restore(paths, state, { content, catalog, log, signal: stop.signal });
   registerGauges(meter, space, catalog);

@@ -55,5 +55,6 @@ function resolveLocation({ headers, url }: TransportResponse, transport: Transpo
 }
 
 function failed(transport: Transport, what: string): MirrorError {
-  return new MirrorError({ kind: 'upstream-failed', message: `${transport.name} ${what}` });
+  // It will say the same the next time.
+  return new MirrorError({ kind: 'upstream-failed', message: `${transport.name} ${what}`, isFinal: true });
 }

@@ -39,5 +39,7 @@ export function toMirrorError(error: unknown, upstream: string): MirrorError {
     kind: failure === 'timeout' ? 'upstream-timeout' : 'upstream-failed',
     message: messages[failure],
     cause: error,
+    // An address that is refused once is refused always.
+    isFinal: failure === 'refused',
   });
 }

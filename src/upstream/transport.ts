@@ -126,6 +126,7 @@ function checkUrl(url: URL, allowsLiteral: (host: string, port: string) => boole
     throw new MirrorError({
       kind: 'upstream-failed',
       message: `${upstream} led to an address that is no plain http or https URL`,
+      isFinal: true,
     });
   }
   const host = normaliseHost(url.hostname);

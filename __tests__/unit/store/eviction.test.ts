@@ -20,6 +20,7 @@ describe('the quota', () => {
     const store = await openStore({
       path: directory(),
       maxSizeBytes,
+      minFreeBytes: 0,
       lockWaitMs: 0,
       clock,
       log: silentLog,

@@ -22,6 +22,7 @@ describe('the store', () => {
     const store = await openStore({
       path: root(),
       maxSizeBytes: 0,
+      minFreeBytes: 0,
       lockWaitMs: 0,
       clock: systemClock,
       log: silentLog,

@@ -61,7 +61,7 @@ describe('where answers may lead', () => {
         .reply(307, '', { location: `http://${host}:${canary.port}/x` });
       await expect(fixture.open('http://registry.example.com').openBlob('a', blobDigest)).rejects.toMatchObject({
         kind: 'upstream-failed',
-        isFinal: false,
+        isFinal: true,
       });
       expect(fixture.requests.at(-1)).toMatchObject({ kind: 'blob', result: 'refused' });
     },

@@ -79,7 +79,7 @@ describe('a redirect', () => {
     const registry = await fixture.serve(({ target }) => redirectTo(`${target}x`, 301));
     await expect(fixture.open(registry.url).headManifest('a', tag)).rejects.toMatchObject({
       kind: 'upstream-failed',
-      isFinal: false,
+      isFinal: true,
     });
     expect(registry.requests).toHaveLength(6);
   });
@@ -94,7 +94,7 @@ describe('a redirect', () => {
     const registry = await fixture.serve(() => ({ status: 302, headers }));
     await expect(fixture.open(registry.url).headManifest('a', tag)).rejects.toMatchObject({
       kind: 'upstream-failed',
-      isFinal: false,
+      isFinal: true,
     });
   });
 
