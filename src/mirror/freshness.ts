@@ -7,7 +7,8 @@ import { repositoryOf, type Door } from './door.ts';
 import { serveManifest, type LoadedManifest, type ManifestPulls } from './manifest-pulls.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
 import { SingleFlight } from './single-flight.ts';
-import { TagChecks, type Verdict } from './tag-checks.ts';
+import { TagChecks } from './tag-checks.ts';
+import type { Verdict } from './verdict.ts';
 
 /** How long answers about tags may be used; configured per upstream. Infinity is allowed for `staleIfErrorMs`. */
 export interface FreshnessLimits {

@@ -2,25 +2,12 @@ import { computeDigest, type Digest } from '../oci/digest.ts';
 import { isMirrorError } from '../oci/errors.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import type { ManifestHead } from '../upstream/upstream.ts';
 import { manifestUnknown } from './absent.ts';
 import { repositoryOf, type Door } from './door.ts';
-import type { LoadedManifest, ManifestPulls } from './manifest-pulls.ts';
+import type { ManifestPulls } from './manifest-pulls.ts';
 import { PendingTags } from './pending-tags.ts';
 import { SingleFlight } from './single-flight.ts';
-
-/** What upstream said of a tag. */
-export interface Verdict {
-  /** Verdicts count in the order in which they were asked for, not in which they came. */
-  readonly order: number;
-  /** Wall time, milliseconds since 1970. */
-  readonly checkedMs: number;
-  readonly digest: Digest;
-  /** What its HEAD told of the manifest. */
-  readonly head: ManifestHead;
-  /** The manifest, where it had to be fetched to find out. */
-  readonly manifest: LoadedManifest | undefined;
-}
+import type { Verdict } from './verdict.ts';
 
 /** For how many tags the last verdict's order is remembered. */
 const maxOrders = 10_000;
