@@ -2,6 +2,8 @@ const backOffMs = [200, 500, 1000, 2000, 4000, 5000] as const;
 const progressBytes = 64 * 1024;
 /** Before upstream has answered at all, clients are better served by a quick error than by patience. */
 const firstAnswerTries = 4;
+/** One that never answered has cost its whole time limit already. */
+const firstAnswerMs = 5_000;
 
 /** When a fill whose segments break asks again, and when it gives up. */
 export class Retry {
@@ -28,7 +30,8 @@ export class Retry {
   failed(nowMs: number, hasAnswered: boolean): number | undefined {
     const delayMs = backOffMs[Math.min(this.#failures, backOffMs.length - 1)] ?? 0;
     this.#failures++;
-    if (!hasAnswered) return this.#failures < firstAnswerTries ? delayMs : undefined;
-    return nowMs - this.#markMs < this.#resumeForMs ? delayMs : undefined;
+    const idleMs = nowMs - this.#markMs;
+    if (!hasAnswered) return this.#failures < firstAnswerTries && idleMs < firstAnswerMs ? delayMs : undefined;
+    return idleMs < this.#resumeForMs ? delayMs : undefined;
   }
 }

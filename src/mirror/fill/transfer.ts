@@ -51,7 +51,8 @@ export interface TransferOptions {
  */
 export class Transfer {
   readonly #options: TransferOptions;
-  readonly #retry: Retry;
+  /** Its time begins with the first request: a fill may wait long for a connection. */
+  #retry: Retry | undefined;
   readonly #ramp: Ramp;
   readonly #running = new Map<AbortController, Source>();
   readonly #receiving = new Set<AbortController>();
@@ -67,7 +68,6 @@ export class Transfer {
 
   constructor(options: TransferOptions) {
     this.#options = options;
-    this.#retry = new Retry(options.limits.resumeForMs, options.clock.monotonicMs());
     this.#ramp = new Ramp(options.limits.maxConnections);
   }
 
@@ -154,6 +154,7 @@ export class Transfer {
     const { segments, slots } = this.#options;
     const abort = new AbortController();
     this.#running.set(abort, source);
+    this.#retry ??= new Retry(this.#options.limits.resumeForMs, this.#options.clock.monotonicMs());
     this.#watchRate();
     let failure: unknown;
     try {
@@ -191,7 +192,7 @@ export class Transfer {
       onWritten: () => options.onWritten(),
       onReceived: (bytes) => {
         this.#watchReceiving(abort);
-        this.#retry.received(bytes, options.clock.monotonicMs());
+        this.#retry?.received(bytes, options.clock.monotonicMs());
         this.#ramp.received(bytes);
         this.#windowBytes += bytes;
         options.onReceived(bytes);
@@ -225,7 +226,7 @@ export class Transfer {
     }
     sources.rotate(source);
     if (error instanceof NoRangesError) return;
-    const delayMs = this.#retry.failed(clock.monotonicMs(), this.#hasAnswered);
+    const delayMs = this.#retry?.failed(clock.monotonicMs(), this.#hasAnswered);
     if (delayMs === undefined || (!this.#hasAnswered && error.kind === 'upstream-throttled')) {
       this.#giveUp(error);
       return;

@@ -36,6 +36,11 @@ describe('asking again after a failure', () => {
     expect(retry.failed(64_000, true)).toBe(500);
   });
 
+  test('ends at once where an answer that never came has taken its whole time limit', () => {
+    const retry = new Retry(resumeForMs, 0);
+    expect(retry.failed(30_000, false)).toBeUndefined();
+  });
+
   test('is brief while upstream has not answered at all: clients want to know', () => {
     const retry = new Retry(resumeForMs, 0);
     const delays = Array.from({ length: 4 }, () => retry.failed(0, false));
