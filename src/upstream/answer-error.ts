@@ -10,11 +10,20 @@ export type UnknownKind = 'manifest-unknown' | 'blob-unknown';
 /** An answer of a registry, and what was sent for it. */
 type Answer = RedirectResponse & { readonly isLogin: boolean; readonly isLoginUnusable: boolean };
 
+/** Who was denied, and how. */
+interface Denial {
+  readonly isLogin: boolean;
+  readonly isLoginUnusable: boolean;
+  readonly isScopeVerdict?: boolean;
+}
+
 /** The error that an answer other than success stands for. Its body is not looked at. */
 export function createAnswerError(answer: Answer, unknownKind: UnknownKind, transport: Transport): MirrorError {
   const { status, headers, isForeign } = answer;
   const { name } = transport;
-  if (status === 404 || status === 410) return createUnknown(unknownKind, name);
+  // A blob that storage lacks although the registry led there may be on its way.
+  const isAbsence = unknownKind === 'manifest-unknown' || !isForeign;
+  if (status === 404 || status === 410) return createUnknown(unknownKind, name, { isAbsence });
   if ((status === 401 || status === 403) && !isForeign) return createDenial(answer, unknownKind, name);
   if (status === 416) {
     const sizeBytes = findContentRange(headers['content-range'])?.sizeBytes;
@@ -31,10 +40,11 @@ export function createAnswerError(answer: Answer, unknownKind: UnknownKind, tran
 
 /**
  * The registry, or its token service, says no to this repository. To nobody in particular, that is what absence
- * looks like (Docker Hub, ghcr.io); to our login it is a refusal; with a login that could not be used it says nothing.
+ * looks like (Docker Hub, ghcr.io); to our login it is a refusal; with a login that could not be used it says nothing. Only a 401 that calls a fresh
+ * token's scope insufficient (`isScopeVerdict`) is sure enough to be remembered.
  */
 export function createDenial(
-  { isLogin, isLoginUnusable }: { readonly isLogin: boolean; readonly isLoginUnusable: boolean },
+  { isLogin, isLoginUnusable, isScopeVerdict = false }: Denial,
   unknownKind: UnknownKind,
   name: string,
 ): MirrorError {
@@ -42,7 +52,7 @@ export function createDenial(
     const message = `${name} does not take the configured login`;
     return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000 });
   }
-  if (!isLogin) return createUnknown(unknownKind, name);
+  if (!isLogin) return createUnknown(unknownKind, name, { isAbsence: isScopeVerdict });
   return new MirrorError({
     kind: 'upstream-denied',
     message: `${name} denies access to this repository`,
@@ -50,9 +60,9 @@ export function createDenial(
   });
 }
 
-function createUnknown(kind: UnknownKind, name: string): MirrorError {
+function createUnknown(kind: UnknownKind, name: string, { isAbsence }: { readonly isAbsence: boolean }): MirrorError {
   const what = kind === 'blob-unknown' ? 'blob' : 'manifest';
-  return new MirrorError({ kind, message: `the ${what} is unknown to ${name}`, isFinal: true });
+  return new MirrorError({ kind, message: `the ${what} is unknown to ${name}`, isFinal: true, isAbsence });
 }
 
 function failure(

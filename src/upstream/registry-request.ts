@@ -1,4 +1,5 @@
 import type { Provenance } from '../oci/provenance.ts';
+import { blamesScope } from './challenge.ts';
 import { createDenial, type UnknownKind } from './answer-error.ts';
 import type { Authenticator, Authorization, Identity } from './authenticator.ts';
 import { followRedirects, type RedirectResponse } from './redirects.ts';
@@ -88,9 +89,11 @@ async function askWithAuthorization(options: RegistryOptions, request: RegistryR
       return createAnswer(options, response, sent);
     }
     discardBody(response, transport);
-    // A 401 to a fresh token is the last word (on Docker Hub absent and private look alike).
-    if (isFresh) throw createDenial(sent, unknownKind, transport.name);
     const challenge = response.headers['www-authenticate'];
+    // A 401 to a fresh token is the last word (on Docker Hub absent and private look alike).
+    if (isFresh) {
+      throw createDenial({ ...sent, isScopeVerdict: blamesScope(challenge) }, unknownKind, transport.name);
+    }
     const answer = await authenticator.answerChallenge(identity, repository, challenge, sent, signal);
     if (answer.type === 'denied') throw createDenial(answer.authorization, unknownKind, transport.name);
     sent = answer;

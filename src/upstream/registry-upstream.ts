@@ -96,7 +96,7 @@ async function findInOrder<T>(
 /** "Unknown" counts only if all say it: one that failed might have had it, one that denies does have something. */
 function weigh(error: unknown): number {
   if (!(error instanceof MirrorError)) return 0;
-  if (error.kind === 'manifest-unknown' || error.kind === 'blob-unknown') return 3;
+  if (error.kind === 'manifest-unknown' || error.kind === 'blob-unknown') return error.isAbsence ? 4 : 3;
   if (error.kind === 'upstream-denied') return 2;
   return error.isFinal ? 1 : 0;
 }
