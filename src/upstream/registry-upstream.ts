@@ -3,7 +3,7 @@ import { MirrorError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { headBlob, openBlob, type Shortcuts } from './blob-requests.ts';
 import { listReferrers, listTags } from './listing-requests.ts';
-import { getManifest, headManifest } from './manifest-requests.ts';
+import { findChangedManifest, getManifest, headManifest } from './manifest-requests.ts';
 import type { UpstreamContext, UpstreamOptions } from './options.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { askThrough, type Registry } from './registry-request.ts';
@@ -30,10 +30,18 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
     name: options.name,
     sharesCredentials: options.shareCredentials,
     hasLogin: clients.some(({ hasLogin }) => hasLogin),
-    headManifest: (repository, reference) =>
-      inOrder(sourcesOf(reference), ({ registry }) => headManifest(registry, prefix + repository, reference)),
-    getManifest: (repository, reference) =>
-      inOrder(sourcesOf(reference), ({ registry }) => getManifest(registry, prefix + repository, reference)),
+    headManifest(name, reference, how = {}) {
+      const question = { ...how, repository: prefix + name, reference };
+      return inOrder(sourcesOf(reference), ({ registry }) => headManifest(registry, question));
+    },
+    getManifest(name, reference, how = {}) {
+      const question = { ...how, repository: prefix + name, reference };
+      return inOrder(sourcesOf(reference), ({ registry }) => getManifest(registry, question));
+    },
+    findChangedManifest(name, reference, etag, how = {}) {
+      const question = { ...how, repository: prefix + name, reference };
+      return inOrder(sourcesOf(reference), ({ registry }) => findChangedManifest(registry, question, etag));
+    },
     headBlob: (repository, digest) =>
       inOrder(clients, ({ registry }) => headBlob(registry, prefix + repository, digest)),
     openBlob: (repository, digest, openOptions = {}) => blobs(prefix + repository, digest, openOptions),

@@ -76,6 +76,16 @@ export class ScriptedUpstream implements Upstream {
     return await this.#answer(`GET ${name}`, this.#manifest(name));
   }
 
+  async findChangedManifest(
+    repository: string,
+    reference: Reference,
+    etag: string,
+  ): Promise<FetchedManifest | undefined> {
+    const name = nameOf(repository, reference);
+    const manifest = await this.#answer(`GET ${name} unless ${etag}`, this.#manifest(name));
+    return manifest.etag === etag ? undefined : manifest;
+  }
+
   async headBlob(repository: string): Promise<BlobHead> {
     const answer = this.blobHeads.get(repository) ?? unknown('blob-unknown');
     return await this.#answer(`HEAD blob ${repository}`, answer);
