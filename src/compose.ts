@@ -82,13 +82,16 @@ interface Parts extends Telemetry {
 
 async function listen(config: Config, parts: Parts): Promise<Service> {
   const { clock, log, meter, health, store, upstreams } = parts;
+  const fallback = { ...config.cache.freshness, tagPolicies: [] };
+  const freshness = new Map(
+    config.upstreams.map((upstream) => [upstream.name, { ...upstream.freshness, tagPolicies: upstream.tagPolicies }]),
+  );
   const mirror = createMirror({
     ...parts,
     ...store,
     fillLimits: toFillLimits(config),
     connectionsPerUpstream: config.fill.maxUpstreamConnections,
-    freshnessOf: (name) =>
-      config.upstreams.find((upstream) => upstream.name === name)?.freshness ?? config.cache.freshness,
+    freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
   let isReady = false;
   const mirrorListener = createListener({

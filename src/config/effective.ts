@@ -61,6 +61,9 @@ function formatUpstream(upstream: UpstreamConfig) {
     ...(proxyUrl !== undefined && { proxy: proxyUrl }),
     egress: { allow: upstream.egressAllow },
     ...formatFreshness(upstream.freshness),
+    tags: upstream.tagPolicies.map(({ match, ttlMs }) =>
+      ttlMs === Infinity ? { match, immutable: true } : { match, ttl: formatDuration(ttlMs) },
+    ),
   };
 }
 

@@ -152,7 +152,12 @@ export const silentHead: ManifestHead = {
   fetched: undefined,
 };
 
-/** Upstream's 404: final, and in words of its own. */
+/** Upstream's 404: final, attested, and in words of its own. */
+export function absent(kind: 'blob-unknown' | 'manifest-unknown'): MirrorError {
+  return new MirrorError({ kind, message: 'unknown to docker.io', isFinal: true, isAbsence: true });
+}
+
+/** What a refusal to anybody looks like: final, but it attests nothing. */
 export function unknown(kind: 'blob-unknown' | 'manifest-unknown'): MirrorError {
   return new MirrorError({ kind, message: 'unknown to docker.io', isFinal: true });
 }
