@@ -1,6 +1,6 @@
 import { MirrorError } from '../oci/errors.ts';
 import { findContentRange } from './content-range.ts';
-import type { RedirectResponse } from './redirects.ts';
+import type { PressedResponse } from './pressure.ts';
 import { findRetryAfterMs } from './retry-after.ts';
 import type { Transport } from './transport.ts';
 
@@ -8,7 +8,7 @@ import type { Transport } from './transport.ts';
 export type UnknownKind = 'manifest-unknown' | 'blob-unknown';
 
 /** An answer of a registry, and what was sent for it. */
-type Answer = RedirectResponse & { readonly isLogin: boolean; readonly isLoginUnusable: boolean };
+type Answer = PressedResponse & { readonly isLogin: boolean; readonly isLoginUnusable: boolean };
 
 /** Who was denied, and how. */
 interface Denial {
@@ -31,7 +31,8 @@ export function createAnswerError(answer: Answer, unknownKind: UnknownKind, tran
   }
   if (status === 508)
     return new MirrorError({ kind: 'loop', message: `${name} says that the request goes in a circle`, isFinal: true });
-  const retryAfterMs = findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], transport.clock.wallMs());
+  const retryAfterMs =
+    answer.waitMs ?? findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], transport.clock.wallMs());
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 429)
     return new MirrorError({ kind: 'upstream-throttled', message: `${name} limits our requests`, ...wait });

@@ -6,6 +6,7 @@ import type { Credentials, Login } from './credentials.ts';
 import { MirrorError } from '../oci/errors.ts';
 import { judgeRealm } from './realm.ts';
 import { TokenCache } from './token-cache.ts';
+import type { Pressure } from './pressure.ts';
 import { requestToken } from './token-request.ts';
 import type { Transport } from './transport.ts';
 
@@ -28,6 +29,7 @@ export type Answer =
 
 export interface AuthenticatorOptions {
   readonly transport: Transport;
+  readonly pressure: Pressure;
   readonly url: URL;
   readonly credentials: Credentials | undefined;
   readonly authHosts: readonly string[];
@@ -139,7 +141,8 @@ export class Authenticator {
     if (sent.header !== undefined) this.#tokens.drop(plan.key, sent.header.slice('Bearer '.length));
     const known = this.#tokens.find(plan.key);
     if (known !== undefined) return { type: 'authorization', ...bearer(known, plan.basic !== undefined, identity) };
-    const answer = await this.#tokens.fetch(plan.key, () => requestToken(this.#options.transport, plan), signal);
+    const { transport, pressure } = this.#options;
+    const answer = await this.#tokens.fetch(plan.key, () => requestToken(transport, pressure, plan), signal);
     if (answer.type === 'granted') {
       if (plan.basic !== undefined) {
         this.#refused = undefined;

@@ -56,6 +56,9 @@ export async function findChangedManifest(
 ): Promise<FetchedManifest | undefined> {
   if (registry.sharesLogin) return await fetch(registry, 'login', question, etag);
   if (!registry.hasLogin) return await fetch(registry, 'anonymous', question, etag);
+  // Where the GET could not follow, not even the HEAD is worth it.
+  const { isOptional = false } = question;
+  registry.pressure.admit({ kind: 'manifest', account: 'login', isCounted: true, isOptional });
   const head = await ask(registry, 'HEAD', 'anonymous', question);
   discardBody(head, registry.transport);
   // Refused HEADs prove nothing: then the anonymous GET has to do, at the price of the lower limit.
@@ -108,7 +111,7 @@ async function ask(
   registry: Registry,
   method: 'GET' | 'HEAD',
   identity: Identity,
-  { repository, reference }: ManifestQuestion,
+  { repository, reference, isOptional }: ManifestQuestion,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<RegistryAnswer> {
   return await registry.ask({
@@ -119,6 +122,7 @@ async function ask(
     path: `manifests/${formatReference(reference)}`,
     headers: { accept: manifestAccept, ...headers },
     unknownKind: 'manifest-unknown',
+    isOptional,
   });
 }
 

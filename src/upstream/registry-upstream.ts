@@ -7,17 +7,26 @@ import { findChangedManifest, getManifest, headManifest } from './manifest-reque
 import type { UpstreamContext, UpstreamOptions } from './options.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { askThrough, type Registry } from './registry-request.ts';
+import type { UpstreamStatus } from './upstream-status.ts';
 import type { BlobStream, BlobTransfer, OpenBlobOptions, Upstream } from './upstream.ts';
 
 /** For how many blobs is remembered which URL they came from last. */
 const maxLastUrls = 256;
 
+/** An upstream, and how it is doing. */
+export interface RegistryUpstream extends Upstream {
+  status(): UpstreamStatus;
+}
+
 /** An upstream over its URLs, in order: digests are believed from any, tags from the last or a `tags: true` one. */
-export function createRegistryUpstream(options: UpstreamOptions, context: UpstreamContext): Upstream {
+export function createRegistryUpstream(options: UpstreamOptions, context: UpstreamContext): RegistryUpstream {
   const clients = options.urls.map((url, index) =>
     createRegistryClient(options, url, url.tags === true || index === options.urls.length - 1, context),
   );
-  return createView(options, clients);
+  return {
+    ...createView(options, clients),
+    status: () => ({ name: options.name, urls: clients.map((client) => client.status()) }),
+  };
 }
 
 /** An upstream as pulls see it that have come the same way. */

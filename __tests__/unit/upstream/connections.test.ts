@@ -14,16 +14,25 @@ afterEach(async () => {
 const bigBody = Buffer.alloc(200_000, 'x');
 
 describe('connections', () => {
-  test.each([401, 403, 404, 429, 500])(
+  test.each([401, 403, 404, 500])(
     'are not used up by bodies of 200 kB that come with %i and nobody reads',
     async (status) => {
       const { url } = await fixture.serve(({ target }) =>
         target.includes('/good/') ? manifestReply : { status, body: bigBody },
       );
       const upstream = fixture.open(url);
-      for (let n = 0; n < 40; n += 1) await expect(upstream.getManifest('bad', tag)).rejects.toBeDefined();
-      await expect(upstream.getManifest('good', tag)).resolves.toBeDefined();
-      for (let n = 0; n < 40; n += 1) await expect(upstream.openBlob('bad', blobDigest)).rejects.toBeDefined();
+      // Half of all is well, so that nobody takes it for an outage.
+      const getGood = async () => {
+        for (let n = 0; n < 2; n += 1) await upstream.getManifest('good', tag);
+      };
+      for (let n = 0; n < 40; n += 1) {
+        await getGood();
+        await expect(upstream.getManifest('bad', tag)).rejects.toBeDefined();
+      }
+      for (let n = 0; n < 40; n += 1) {
+        await getGood();
+        await expect(upstream.openBlob('bad', blobDigest)).rejects.toBeDefined();
+      }
       await expect(upstream.headBlob('bad', blobDigest)).rejects.toBeDefined();
     },
   );

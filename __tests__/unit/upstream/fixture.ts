@@ -14,7 +14,7 @@ export interface ManualClock extends Clock {
   untilTimer(delayMs: number): Promise<void>;
 }
 
-function createManualClock(startWallMs = Date.UTC(2026, 0, 1)): ManualClock {
+export function createManualClock(startWallMs = Date.UTC(2026, 0, 1)): ManualClock {
   let nowMs = 0;
   const timers = new Set<{ readonly dueMs: number; readonly delayMs: number; readonly onTime: () => void }>();
   let waiters: (() => void)[] = [];
@@ -77,6 +77,7 @@ export function createFixture(overrides: Partial<UpstreamContext> = {}): Fixture
     meter: { ...silentMeter, upstreamRequest: (facts) => void requests.push(facts) },
     health,
     timeouts: { connectMs: 5_000, headersMs: 30_000, bodyMs: 20_000 },
+    random: () => 0,
     ...overrides,
   };
   const closing: (() => Promise<void>)[] = [];

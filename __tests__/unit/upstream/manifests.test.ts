@@ -84,7 +84,7 @@ describe('a manifest', () => {
     [401, {}, { kind: 'manifest-unknown', isFinal: true }],
     [429, { 'retry-after': '20' }, { kind: 'upstream-throttled', retryAfterMs: 20_000, isFinal: false }],
     [429, { 'x-retry-after': '20' }, { kind: 'upstream-throttled', retryAfterMs: 20_000 }],
-    [429, {}, { kind: 'upstream-throttled', retryAfterMs: undefined }],
+    [429, {}, { kind: 'upstream-throttled', retryAfterMs: 5_000 }],
     [503, { 'retry-after': 'Thu, 01 Jan 2026 00:01:00 GMT' }, { kind: 'upstream-failed', retryAfterMs: 60_000 }],
     [500, {}, { kind: 'upstream-failed', retryAfterMs: undefined, isFinal: false }],
     [204, {}, { kind: 'upstream-failed' }],
