@@ -152,7 +152,7 @@ function toUpstreamOptions(
   upstream: UpstreamConfig,
   proxy: { url: string; noProxy: string } | undefined,
 ): UpstreamOptions {
-  const { name, urls, repositoryPrefix, proxyUrl, egressAllow, tls } = upstream;
+  const { name, urls, repositoryPrefix, proxyUrl, egressAllow, tls, rateLimitReserve } = upstream;
   const isSecure = urls.every(({ url }) => url.startsWith('https:'));
   const ownProxy = proxyUrl === undefined ? (isSecure ? proxy : undefined) : { url: proxyUrl, noProxy: '' };
   return {
@@ -162,6 +162,7 @@ function toUpstreamOptions(
     egressAllow,
     ...(repositoryPrefix === undefined ? {} : { repositoryPrefix }),
     ...(ownProxy === undefined ? {} : { proxy: ownProxy }),
+    ...(rateLimitReserve === undefined ? {} : { rateLimitReserve }),
     tls: { ...readPem('ca', tls.caFile), ...readPem('cert', tls.certFile), ...readPem('key', tls.keyFile) },
   };
 }

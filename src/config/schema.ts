@@ -73,6 +73,7 @@ const upstream = keysOf({
   negativeTtl: freshness.negativeTtl.optional(),
   listTtl: freshness.listTtl.optional(),
   checkTimeout: freshness.checkTimeout.optional(),
+  rateLimitReserve: wholeNumber(0, 1_000_000).optional(),
   tags: listOf(keysOf({ match: tagPattern(), immutable: flag().default(false), ttl: duration().optional() })).prefault(
     [],
   ),

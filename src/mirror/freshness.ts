@@ -45,6 +45,8 @@ export class Freshness {
   readonly #ages: TagAges;
   readonly #checks: TagChecks;
   readonly #refreshes = new SingleFlight<ServedManifest>();
+  /** When those that are running began. */
+  readonly #startsMs = new Map<string, number>();
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
@@ -100,7 +102,7 @@ export class Freshness {
 
   async #serveChecked(door: Door, tag: string, row: TagRecord): Promise<ServedManifest> {
     try {
-      return await this.#withinTimeout(door, this.#refresh(door, tag, row));
+      return await this.#withinTimeout(door, tag, this.#refresh(door, tag, row));
     } catch (error) {
       const isVerdict = isMirrorError(error, 'manifest-unknown', 'upstream-denied');
       if (isVerdict || !this.#judge(door, tag, row).isStaleAllowed) throw error;
@@ -135,8 +137,15 @@ export class Freshness {
 
   /** One at a time, from the question to the row: whoever comes meanwhile would ask the same. */
   async #refresh(door: Door, tag: string, row: TagRecord | undefined): Promise<ServedManifest> {
-    const key = [door.upstream.name, door.repository, tag];
-    return await this.#refreshes.run(key, async () => await this.#resolve(door, tag, row));
+    const key = keyOf(door, tag);
+    return await this.#refreshes.run([key], async () => {
+      this.#startsMs.set(key, this.#options.clock.monotonicMs());
+      try {
+        return await this.#resolve(door, tag, row);
+      } finally {
+        this.#startsMs.delete(key);
+      }
+    });
   }
 
   async #resolve(door: Door, tag: string, row: TagRecord | undefined): Promise<ServedManifest> {
@@ -168,11 +177,14 @@ export class Freshness {
     }
   }
 
-  /** The check runs on when its time is over; only this pull stops waiting. */
-  async #withinTimeout<Result>(door: Door, running: Promise<Result>): Promise<Result> {
+  /** The check runs on when its time is over; only pulls stop waiting, and who comes later does not begin to. */
+  async #withinTimeout<Result>(door: Door, tag: string, running: Promise<Result>): Promise<Result> {
+    const { clock } = this.#options;
     const { checkTimeoutMs } = this.#options.limitsOf(door.upstream.name);
+    const nowMs = clock.monotonicMs();
+    const spentMs = nowMs - (this.#startsMs.get(keyOf(door, tag)) ?? nowMs);
     const late = Promise.withResolvers<never>();
-    const timer = this.#options.clock.startTimer(checkTimeoutMs, () => {
+    const timer = clock.startTimer(Math.max(0, checkTimeoutMs - spentMs), () => {
       late.reject(new MirrorError({ kind: 'upstream-timeout', message: 'the upstream does not answer in time' }));
     });
     try {
@@ -195,6 +207,10 @@ export class Freshness {
     const { leastMs, mostMs } = age ?? { leastMs: justDueMs, mostMs: justDueMs };
     return { ageMs: mostMs, overdueMs: mostMs - ttlMs, isStaleAllowed: leastMs - ttlMs <= limits.staleIfErrorMs };
   }
+}
+
+function keyOf(door: Door, tag: string): string {
+  return JSON.stringify([door.upstream.name, door.repository, tag]);
 }
 
 interface Judgement {

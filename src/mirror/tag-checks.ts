@@ -54,7 +54,7 @@ export class TagChecks {
     this.#options = options;
   }
 
-  /** @throws MirrorError `manifest-unknown`, and then the row is gone */
+  /** @throws MirrorError `manifest-unknown`, `upstream-denied`, and then the row is gone: an outage brings it not back */
   async ask(door: Door, tag: string, known: KnownTag | undefined): Promise<Verdict> {
     return await this.#asking.run([door.upstream.name, door.repository, tag], async () => {
       const order = ++this.#order;
@@ -63,9 +63,11 @@ export class TagChecks {
       try {
         return { order, time, ...(await this.#ask(door, tag, known)) };
       } catch (error) {
-        if (!isMirrorError(error, 'manifest-unknown', 'blob-unknown')) throw error;
+        const isDenied = isMirrorError(error, 'upstream-denied');
+        if (!isDenied && !isMirrorError(error, 'manifest-unknown', 'blob-unknown')) throw error;
         misses.remember(door, 'manifest', tag, error);
         if (this.#isLatest(door, tag, order)) void catalog.removeTag(repositoryOf(door), tag);
+        if (isDenied) throw error;
         throw manifestUnknown();
       }
     });

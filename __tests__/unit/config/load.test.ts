@@ -48,6 +48,7 @@ describe('without a file', () => {
           proxyUrl: undefined,
           egressAllow: [],
           freshness: defaultFreshness,
+          rateLimitReserve: undefined,
           tagPolicies: [],
         },
       ],
@@ -147,7 +148,7 @@ describe('upstreams', () => {
     const [first, second] = load({
       yaml: `
         upstreams:
-          - { name: a.io, tags: [{ match: v*.*.*, immutable: true }, { match: "*", ttl: 0 }] }
+          - { name: a.io, rateLimitReserve: 0, tags: [{ match: v*.*.*, immutable: true }, { match: "*", ttl: 0 }] }
           - { name: b.io }`,
       environment: { STOWAGE__UPSTREAMS__1__TAGS__0__MATCH: 'v*', STOWAGE__UPSTREAMS__1__TAGS__0__TTL: '1h' },
     }).upstreams;
@@ -155,6 +156,7 @@ describe('upstreams', () => {
       { match: 'v*.*.*', ttlMs: Infinity },
       { match: '*', ttlMs: 0 },
     ]);
+    expect([first, second].map((upstream) => upstream?.rateLimitReserve)).toEqual([0, undefined]);
     expect(second?.tagPolicies).toEqual([{ match: 'v*', ttlMs: 3_600_000 }]);
   });
 

@@ -6,6 +6,7 @@ import type {
   BlobStream,
   FetchedManifest,
   ManifestHead,
+  ManifestOptions,
   OpenBlobOptions,
   ReferrersList,
   TagList,
@@ -26,6 +27,8 @@ export class ScriptedUpstream implements Upstream {
   readonly sharesCredentials = false;
   readonly hasLogin = false;
   readonly asked: string[] = [];
+  /** Those of them that the cache could do without. */
+  readonly optional: string[] = [];
   /** What each pull had come through. */
   readonly hops: (readonly string[])[] = [];
   /** What everything is answered with, while it is set. */
@@ -66,13 +69,15 @@ export class ScriptedUpstream implements Upstream {
     };
   }
 
-  async headManifest(repository: string, reference: Reference): Promise<ManifestHead> {
+  async headManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<ManifestHead> {
     const name = nameOf(repository, reference);
+    if (options?.isOptional === true) this.optional.push(`HEAD ${name}`);
     return await this.#answer(`HEAD ${name}`, this.heads.get(name) ?? headOf(this.#manifest(name)));
   }
 
-  async getManifest(repository: string, reference: Reference): Promise<FetchedManifest> {
+  async getManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<FetchedManifest> {
     const name = nameOf(repository, reference);
+    if (options?.isOptional === true) this.optional.push(`GET ${name}`);
     return await this.#answer(`GET ${name}`, this.#manifest(name));
   }
 
