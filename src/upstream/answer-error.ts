@@ -51,7 +51,7 @@ export function createDenial(
 ): MirrorError {
   if (isLoginUnusable) {
     const message = `${name} does not take the configured login`;
-    return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000 });
+    return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000, isLoginRefused: true });
   }
   if (!isLogin) return createUnknown(unknownKind, name, { isAbsence: isScopeVerdict });
   return new MirrorError({

@@ -6,7 +6,7 @@ import { formatReference, type Reference } from '../oci/reference.ts';
 import { createAnswerError } from './answer-error.ts';
 import type { Identity } from './authenticator.ts';
 import type { Registry, RegistryAnswer } from './registry-request.ts';
-import { discardBody, findLength, readBody } from './response-body.ts';
+import { discardBody, discardHead, findLength, readBody } from './response-body.ts';
 import type { FetchedManifest, ManifestHead, ManifestOptions } from './upstream.ts';
 
 /** Answers to a HEAD that are not believed before a GET has said the same. */
@@ -22,7 +22,7 @@ export interface ManifestQuestion extends ManifestOptions {
 export async function headManifest(registry: Registry, question: ManifestQuestion): Promise<ManifestHead> {
   const identity = registry.sharesLogin ? 'login' : 'anonymous';
   const answer = await ask(registry, 'HEAD', identity, question);
-  discardBody(answer, registry.transport);
+  await discardHead(answer, registry.transport);
   if (isDoubtful(answer)) {
     const fetched = requireManifest(await fetch(registry, identity, question), registry);
     const { bytes, contentType, digest, etag, provenance } = fetched;
@@ -60,7 +60,7 @@ export async function findChangedManifest(
   const { isOptional = false } = question;
   registry.pressure.admit({ kind: 'manifest', account: 'login', isCounted: true, isOptional });
   const head = await ask(registry, 'HEAD', 'anonymous', question);
-  discardBody(head, registry.transport);
+  await discardHead(head, registry.transport);
   // Refused HEADs prove nothing: then the anonymous GET has to do, at the price of the lower limit.
   if (isDoubtful(head)) return await fetch(registry, 'anonymous', question, etag);
   checkManifest(head, registry);
@@ -87,12 +87,12 @@ async function fetch(
   etag?: string,
 ): Promise<FetchedManifest | undefined> {
   const answer = await ask(registry, 'GET', identity, question, etag === undefined ? {} : { 'if-none-match': etag });
+  if (answer.status === 304 && etag !== undefined) {
+    await discardHead(answer, registry.transport);
+    return undefined;
+  }
   let contentType: string;
   try {
-    if (answer.status === 304 && etag !== undefined) {
-      discardBody(answer, registry.transport);
-      return undefined;
-    }
     contentType = checkManifest(answer, registry);
   } catch (error) {
     discardBody(answer, registry.transport);
