@@ -105,12 +105,18 @@ export class Freshness {
       return await this.#withinTimeout(door, tag, this.#refresh(door, tag, row));
     } catch (error) {
       const isVerdict = isMirrorError(error, 'manifest-unknown', 'upstream-denied');
-      if (isVerdict || !this.#judge(door, tag, row).isStaleAllowed) throw error;
+      if (isVerdict || this.#isOursNoMore(row, error) || !this.#judge(door, tag, row).isStaleAllowed) throw error;
       const warning = 'the upstream cannot be asked; the tag may have moved';
       const stale = await this.#serveRow(door, tag, row, { outcome: 'stale', warning });
       if (stale === undefined) throw error;
       return stale;
     }
+  }
+
+  /** What only our login may see is not shown while that login is refused. */
+  #isOursNoMore(row: TagRecord, error: unknown): boolean {
+    if (!isMirrorError(error) || !error.isLoginRefused) return false;
+    return this.#options.catalog.findContent(row.digest)?.provenance === 'restricted';
   }
 
   async #serveRow(

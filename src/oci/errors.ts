@@ -38,6 +38,8 @@ export interface MirrorErrorOptions {
   readonly isFinal?: boolean;
   /** True where upstream itself says that there is nothing, so that it may be remembered for a moment. Never for a failure. */
   readonly isAbsence?: boolean;
+  /** True where our own login could not be used: nobody has said anything about the content. */
+  readonly isLoginRefused?: boolean;
 }
 
 /** The one error that crosses folders. Anything else that is thrown is a bug. */
@@ -48,6 +50,7 @@ export class MirrorError extends Error {
   readonly sizeBytes: number | undefined;
   readonly isFinal: boolean;
   readonly isAbsence: boolean;
+  readonly isLoginRefused: boolean;
 
   constructor(options: MirrorErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -58,6 +61,7 @@ export class MirrorError extends Error {
     this.sizeBytes = options.sizeBytes;
     this.isFinal = options.isFinal ?? false;
     this.isAbsence = options.isAbsence ?? false;
+    this.isLoginRefused = options.isLoginRefused ?? false;
   }
 }
 

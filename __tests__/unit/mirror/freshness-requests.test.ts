@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { MirrorBench, minute, nothingLeft, placeOf } from './fakes/mirror-bench.ts';
+import { MirrorError } from '../../../src/oci/errors.ts';
+import { failureOf, MirrorBench, minute, nothingLeft, placeOf } from './fakes/mirror-bench.ts';
 import { silentHead } from './fakes/scripted-upstream.ts';
 import { createImage, fetched } from './fakes/test-manifests.ts';
 
@@ -27,6 +28,20 @@ async function pullOnce(ageMs: number, limits: Partial<MirrorBench['limits']> = 
   bench.upstream.asked.length = 0;
   bench.clock.advance(ageMs);
 }
+
+test.each([
+  ['public', true],
+  ['restricted', false],
+] as const)('while our login is refused, a %s manifest is served stale: %s', async (provenance, isServed) => {
+  bench.upstream.publish(old, { tag: 'latest', provenance });
+  await bench.get('latest');
+  bench.clock.advance(ttl);
+  bench.upstream.failure = new MirrorError({ kind: 'upstream-paused', message: 'no', isLoginRefused: true });
+  if (isServed) expect((await bench.get('latest')).outcome).toBe('stale');
+  else expect(await failureOf(bench.get('latest'))).toMatchObject({ kind: 'upstream-paused' });
+  bench.upstream.failure = new MirrorError({ kind: 'upstream-paused', message: 'an outage' });
+  expect((await bench.get('latest')).outcome).toBe('stale');
+});
 
 describe('what is left of the limit of upstream', () => {
   test.each([
