@@ -11,8 +11,9 @@ import type { Misses } from './misses.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
 import { SingleFlight } from './single-flight.ts';
 import { TagAges } from './tag-ages.ts';
-import { TagChecks, type KnownTag, type Verdict } from './tag-checks.ts';
+import { TagChecks, type KnownTag } from './tag-checks.ts';
 import { ttlOfTag, type TagPolicy } from './tag-policies.ts';
+import type { Verdict } from './verdict.ts';
 
 /** How long answers about tags may be used; configured per upstream. Infinity is allowed for `staleIfErrorMs`. */
 export interface FreshnessLimits {

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Door } from './door.ts';
-import type { Verdict } from './tag-checks.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Clients that HEAD a tag usually GET its digest at once; older ones are forgotten first. */
 const maxManifests = 2000;

@@ -1,29 +1,15 @@
 import { computeDigest, type Digest } from '../oci/digest.ts';
 import { isMirrorError } from '../oci/errors.ts';
 import type { Catalog, TagRecord } from '../store/catalog.ts';
-import type { FetchedManifest, ManifestHead } from '../upstream/upstream.ts';
+import type { FetchedManifest } from '../upstream/upstream.ts';
 import { manifestUnknown } from './absent.ts';
 import { repositoryOf, type Door } from './door.ts';
-import type { LoadedManifest, ManifestPulls } from './manifest-pulls.ts';
+import type { ManifestPulls } from './manifest-pulls.ts';
 import type { Misses } from './misses.ts';
 import { PendingTags } from './pending-tags.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { CheckTime, TagAges } from './tag-ages.ts';
-
-/** What upstream said of a tag. */
-export interface Verdict {
-  /** Verdicts count in the order in which they were asked for, not in which they came. */
-  readonly order: number;
-  /** When it was asked for. */
-  readonly time: CheckTime;
-  readonly digest: Digest;
-  /** What its HEAD told of the manifest. */
-  readonly head: ManifestHead;
-  /** The validator that came with it. */
-  readonly etag: string | undefined;
-  /** The manifest, where it had to be fetched to find out. */
-  readonly manifest: LoadedManifest | undefined;
-}
+import type { TagAges } from './tag-ages.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What is known of a tag that is asked about. */
 export interface KnownTag {

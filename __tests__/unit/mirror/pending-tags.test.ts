@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Door } from '../../../src/mirror/door.ts';
 import { PendingTags } from '../../../src/mirror/pending-tags.ts';
-import type { Verdict } from '../../../src/mirror/tag-checks.ts';
+import type { Verdict } from '../../../src/mirror/verdict.ts';
 import { computeDigest, type Digest } from '../../../src/oci/digest.ts';
 import { ScriptedUpstream, silentHead } from './fakes/scripted-upstream.ts';
 
