@@ -136,7 +136,10 @@ export class Authenticator {
       signal,
     });
     discardBody(response, transport);
-    if (response.status >= 500 || response.status === 429) return [];
+    if (response.status >= 500 || response.status === 429) {
+      const kind = response.status === 429 ? 'upstream-throttled' : 'upstream-failed';
+      throw new MirrorError({ kind, message: `${transport.name} does not say what login it wants` });
+    }
     this.#noPingBeforeMs = clock.monotonicMs() + silentPingForMs;
     return parseChallenges(response.headers['www-authenticate']);
   }

@@ -71,7 +71,9 @@ export function createBreakers({ transport, baseUrl, headers, log }: BreakersOpt
         const cause = error instanceof MirrorError ? error.cause : error;
         const failure = cause === undefined ? 'refused' : nameFailure(cause);
         if (failure === 'timeout' || failure === 'failed') {
-          attempt.failed({ isSilence: cause instanceof DeadlineError, isAnswer: false });
+          // A blob may have waited for one of our own connections, all of them busy.
+          const isSilence = cause instanceof DeadlineError && request.kind !== 'blob';
+          attempt.failed({ isSilence, isAnswer: false });
         }
         throw error;
       }

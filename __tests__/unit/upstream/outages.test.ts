@@ -92,6 +92,21 @@ describe('an upstream that is away', () => {
     gate.open();
   });
 
+  test('that is silent to blobs only, which may have waited for one of our own connections, is asked on', async () => {
+    const gate = createGate();
+    const server = await fixture.serve(async (request) => {
+      if (request.target.includes('/blobs/')) await gate.pass();
+      return manifestReply;
+    });
+    const upstream = fixture.open(server.url);
+    const blob = upstream.openBlob('a', blobDigest);
+    await gate.reached;
+    fixture.clock.advance(30_000);
+    await expect(blob).rejects.toMatchObject({ kind: 'upstream-timeout' });
+    await expect(upstream.headManifest('a', tag)).resolves.toBeDefined();
+    gate.open();
+  });
+
   test('leaves its other URLs to be asked', async () => {
     const { server, upstream: alone } = await serve(() => ill);
     const second = await fixture.serve(() => manifestReply);

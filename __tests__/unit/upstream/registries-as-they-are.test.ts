@@ -128,6 +128,14 @@ describe('quay.io', () => {
     expect(pings()).toHaveLength(2);
   });
 
+  test.each([
+    [429, 'upstream-throttled'],
+    [503, 'upstream-failed'],
+  ])('that answers the ping with %i has said nothing about what there is', async (status, kind) => {
+    const { url } = await fixture.serve(({ target }) => ({ status: target === '/v2/' ? status : 401 }));
+    await expect(fixture.open(url).headManifest('o/r', tag)).rejects.toMatchObject({ kind, isFinal: false });
+  });
+
   test('says 400 where it has no referrers', async () => {
     const { url } = await fixture.serve(() => ({ status: 400, body: '{"errors":[{"code":"MANIFEST_INVALID"}]}' }));
     await expect(fixture.open(url).listReferrers('o/r', blobDigest)).resolves.toBeUndefined();
