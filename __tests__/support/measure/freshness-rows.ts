@@ -25,7 +25,7 @@ async function setUpWarm(bench: Bench, cache: Config, options: UpstreamProcessOp
 
 function isStale(pulled: Pulled, digest: string): boolean {
   const { warning = '', age = '' } = pulled.headers;
-  return isRight(pulled, digest) && /^299 - "/.test(warning) && /^\d+$/.test(age);
+  return isRight(pulled, digest) && warning.startsWith('299 - "') && /^\d+$/.test(age);
 }
 
 /** Requests for manifests since the last call. */
