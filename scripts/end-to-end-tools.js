@@ -1,5 +1,5 @@
 /**
- * The programs that the end-to-end tests run, and how a Debian machine gets them.
+ * The programs that the end-to-end tests, and a few others, run, and how a Debian machine gets them.
  * `missingTools()` names what is not here; `installTools()` brings it where it may.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,6 +17,8 @@ const packageOf = {
   docker: 'docker.io',
   runc: 'runc',
   busybox: 'busybox-static',
+  // Brings libfaketime, which flow tests load into the mirror.
+  faketime: 'faketime',
 };
 
 /** Where Debian keeps what an ordinary user's PATH leaves out. */

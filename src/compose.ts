@@ -82,13 +82,16 @@ interface Parts extends Telemetry {
 
 async function listen(config: Config, parts: Parts): Promise<Service> {
   const { clock, log, meter, health, store, upstreams } = parts;
+  const fallback = { ...config.cache.freshness, tagPolicies: [] };
+  const freshness = new Map(
+    config.upstreams.map((upstream) => [upstream.name, { ...upstream.freshness, tagPolicies: upstream.tagPolicies }]),
+  );
   const mirror = createMirror({
     ...parts,
     ...store,
     fillLimits: toFillLimits(config),
     connectionsPerUpstream: config.fill.maxUpstreamConnections,
-    freshnessOf: (name) =>
-      config.upstreams.find((upstream) => upstream.name === name)?.freshness ?? config.cache.freshness,
+    freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
   let isReady = false;
   const mirrorListener = createListener({
@@ -149,7 +152,7 @@ function toUpstreamOptions(
   upstream: UpstreamConfig,
   proxy: { url: string; noProxy: string } | undefined,
 ): UpstreamOptions {
-  const { name, urls, repositoryPrefix, proxyUrl, egressAllow, tls } = upstream;
+  const { name, urls, repositoryPrefix, proxyUrl, egressAllow, tls, rateLimitReserve } = upstream;
   const isSecure = urls.every(({ url }) => url.startsWith('https:'));
   const ownProxy = proxyUrl === undefined ? (isSecure ? proxy : undefined) : { url: proxyUrl, noProxy: '' };
   return {
@@ -159,6 +162,7 @@ function toUpstreamOptions(
     egressAllow,
     ...(repositoryPrefix === undefined ? {} : { repositoryPrefix }),
     ...(ownProxy === undefined ? {} : { proxy: ownProxy }),
+    ...(rateLimitReserve === undefined ? {} : { rateLimitReserve }),
     tls: { ...readPem('ca', tls.caFile), ...readPem('cert', tls.certFile), ...readPem('key', tls.keyFile) },
   };
 }

@@ -36,6 +36,10 @@ export interface Fault {
   readonly ignoreRange?: boolean;
   /** The connection ends before any answer. */
   readonly refuse?: 'FIN' | 'RST';
+  /** No answer comes, and the connection stays. */
+  readonly isSilent?: boolean;
+  /** The answer begins so much later. */
+  readonly delayMs?: number;
   /** These bytes are sent as they are, in place of any answer; then the connection is closed. */
   readonly raw?: string;
   /** Waits here before the answer begins. */
@@ -50,6 +54,8 @@ export interface Match {
   /** A part of the request target, or a pattern for it. */
   readonly path?: string | RegExp;
   readonly hasRange?: boolean;
+  /** Whether it comes with credentials of any kind. */
+  readonly hasAuthorization?: boolean;
   readonly when?: (request: RecordedRequest) => boolean;
 }
 
@@ -58,6 +64,9 @@ export function isMatch(match: Match, request: RecordedRequest): boolean {
   if (typeof match.path === 'string' && !request.target.includes(match.path)) return false;
   if (match.path instanceof RegExp && !match.path.test(request.target)) return false;
   if (match.hasRange !== undefined && match.hasRange !== (request.headers['range'] !== undefined)) return false;
+  const { hasAuthorization } = match;
+  if (hasAuthorization !== undefined && hasAuthorization !== (request.headers['authorization'] !== undefined))
+    return false;
   return match.when?.(request) ?? true;
 }
 

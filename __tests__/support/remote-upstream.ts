@@ -6,7 +6,7 @@ import type { RecordedRequest } from './raw-server.ts';
 import type { Seed, UpstreamCall, UpstreamProcessOptions } from './upstream-process.ts';
 
 /** A match that can travel: no patterns, no functions. */
-export type RemoteMatch = Pick<Match, 'method' | 'hasRange'> & { readonly path?: string };
+export type RemoteMatch = Pick<Match, 'method' | 'hasRange' | 'hasAuthorization'> & { readonly path?: string };
 /** A fault that can travel: no gates. */
 export type RemoteFault = Omit<Fault, 'hold' | 'holdBody'>;
 type Target = 'upstream' | 'cdn' | 'tokens';
@@ -27,6 +27,7 @@ export interface RemoteUpstream {
   readonly cdnUrl: string | undefined;
   addBlob(repository: string, blob: Seed | string): Promise<RemoteBlob>;
   addImage(repository: string, tag: string, layers: readonly (Seed | string)[]): Promise<RemoteImage>;
+  removeTag(repository: string, tag: string): Promise<void>;
   setRate(bytesPerSecond: number): Promise<void>;
   /** Every, or only the next `times`, matching requests get the fault. */
   script(match: RemoteMatch, fault: RemoteFault, options?: { times?: number; target?: Target }): Promise<void>;
@@ -73,6 +74,7 @@ export async function startRemoteUpstream(options: UpstreamProcessOptions = {}):
     cdnUrl: started.cdnUrl,
     addBlob: (repository, blob) => call('registry', 'addBlob', repository, blob),
     addImage: (repository, tag, layers) => call('registry', 'addImage', repository, tag, layers),
+    removeTag: (repository, tag) => call('registry', 'removeTag', repository, tag),
     setRate: (bytesPerSecond) =>
       send({ target: 'upstream', name: 'bytesPerSecond', args: [bytesPerSecond], set: true }),
     script: (match, fault, { times, target = 'upstream' } = {}) =>

@@ -1,4 +1,5 @@
 // Writes one answer to a connection, with its faults and at its rate.
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { createContent, type Content } from './content.ts';
 import type { Fault } from './fault.ts';
@@ -34,6 +35,8 @@ export async function sendAnswer(
 ): Promise<void> {
   const { socket } = connection;
   if (fault.hold !== undefined) await Promise.race([fault.hold.pass(), connection.closed]);
+  if (fault.isSilent === true) await connection.closed;
+  if (fault.delayMs !== undefined) await Promise.race([delay(fault.delayMs), connection.closed]);
   if (socket.destroyed) return;
   if (fault.refuse !== undefined) return endBy(connection, fault.refuse);
   if (fault.raw !== undefined) {

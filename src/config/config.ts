@@ -84,6 +84,17 @@ export interface UpstreamConfig {
   /** Addresses, ranges (`10.0.0.0/8`), hosts and `*.suffix` that may be dialled although private: the global list and its own. */
   readonly egressAllow: readonly string[];
   readonly freshness: FreshnessConfig;
+  /** Of upstream's limit, so many requests are kept for what is not in the cache; undefined: a tenth. */
+  readonly rateLimitReserve: number | undefined;
+  /** In order; the first that matches a tag holds in place of `tagTtlMs`. */
+  readonly tagPolicies: readonly TagPolicyConfig[];
+}
+
+export interface TagPolicyConfig {
+  /** `*` stands for any characters or none. */
+  readonly match: string;
+  /** Infinity for tags that never move. */
+  readonly ttlMs: number;
 }
 
 export interface UpstreamUrlConfig {

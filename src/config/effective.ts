@@ -43,7 +43,7 @@ export function formatConfig(config: Config): string {
 }
 
 function formatUpstream(upstream: UpstreamConfig) {
-  const { tls, repositoryPrefix, proxyUrl } = upstream;
+  const { tls, repositoryPrefix, proxyUrl, rateLimitReserve } = upstream;
   return {
     name: upstream.name,
     urls: upstream.urls.map(({ url, login, authHosts, isTagSource }) => ({
@@ -61,6 +61,10 @@ function formatUpstream(upstream: UpstreamConfig) {
     ...(proxyUrl !== undefined && { proxy: proxyUrl }),
     egress: { allow: upstream.egressAllow },
     ...formatFreshness(upstream.freshness),
+    ...(rateLimitReserve !== undefined && { rateLimitReserve }),
+    tags: upstream.tagPolicies.map(({ match, ttlMs }) =>
+      ttlMs === Infinity ? { match, immutable: true } : { match, ttl: formatDuration(ttlMs) },
+    ),
   };
 }
 

@@ -111,6 +111,13 @@ export function host() {
   );
 }
 
+/** A whole tag, or one in which `*` stands for any characters or none. */
+export function tagPattern() {
+  return shownText('a tag in which * stands for anything, as in v*.*.*, latest or *', (text) =>
+    /^[A-Za-z0-9_.*-]{1,128}$/.test(text),
+  );
+}
+
 export function destination() {
   return shownText(
     'an address, a range or a host, as in 10.1.2.3, 10.0.0.0/8, auth.lan:8443 or *.cdn.lan',

@@ -68,6 +68,12 @@ function resolveUpstream(
     repositoryPrefix: upstream.repositoryPrefix,
     tls: { caFile: file(caFile), certFile: file(certFile), keyFile: file(keyFile) },
     proxyUrl: upstream.proxy,
+    rateLimitReserve: upstream.rateLimitReserve,
+    // The rules between keys see to it that one of the two is there.
+    tagPolicies: upstream.tags.map(({ match, immutable, ttl }) => ({
+      match,
+      ttlMs: immutable ? Infinity : (ttl ?? 0),
+    })),
   };
 }
 

@@ -94,7 +94,18 @@ function checkUpstream(upstream: Keys, path: Path): readonly Finding[] {
   if (upstream['shareCredentials'] === true && !places.some((place) => place['username'] !== undefined)) {
     findings.push({ path: [...path, 'shareCredentials'], expected: 'username beside it, or false' });
   }
+  findings.push(
+    ...asList(upstream['tags']).flatMap((entry, index) => checkPolicy(asMap(entry), [...path, 'tags', index])),
+  );
   return [...findings, ...checkClientCertificate(asMap(upstream['tls']), [...path, 'tls'])];
+}
+
+function checkPolicy(policy: Keys, path: Path): readonly Finding[] {
+  const isImmutable = policy['immutable'] === true;
+  if (isImmutable && policy['ttl'] !== undefined)
+    return [{ path: [...path, 'ttl'], expected: 'either ttl or immutable: true' }];
+  if (isImmutable || policy['ttl'] !== undefined) return [];
+  return [{ path, expected: 'immutable: true or a ttl beside match' }];
 }
 
 function checkLogin(place: Keys, path: Path): readonly Finding[] {

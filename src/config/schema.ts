@@ -16,6 +16,7 @@ import {
   oneOf,
   registryHost,
   size,
+  tagPattern,
   wholeNumber,
 } from './fields.ts';
 
@@ -72,6 +73,10 @@ const upstream = keysOf({
   negativeTtl: freshness.negativeTtl.optional(),
   listTtl: freshness.listTtl.optional(),
   checkTimeout: freshness.checkTimeout.optional(),
+  rateLimitReserve: wholeNumber(0, 1_000_000).optional(),
+  tags: listOf(keysOf({ match: tagPattern(), immutable: flag().default(false), ttl: duration().optional() })).prefault(
+    [],
+  ),
 });
 
 /** The shape of the configuration file: every key, its kind and its default. `docs/configuration.md` is tested against it. */

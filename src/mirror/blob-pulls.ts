@@ -7,6 +7,7 @@ import type { Bypasses } from './fill/bypass.ts';
 import { repositoryOf, type Door } from './door.ts';
 import type { Fills } from './fill/fills.ts';
 import { followFill } from './fill/followed-blob.ts';
+import type { Misses } from './misses.ts';
 import type { Demand, ServedBlob, ServedBlobHead } from './pull.ts';
 import { serveStored } from './stored-blob.ts';
 import type { Visibility } from './visibility.ts';
@@ -15,6 +16,7 @@ export interface BlobPullsOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly visibility: Visibility;
+  readonly misses: Misses;
   readonly fills: Fills;
   readonly buffers: BufferPool;
   readonly bypasses: Bypasses;
@@ -48,10 +50,21 @@ export class BlobPulls {
         const { sizeBytes, provenance } = stored.object;
         return { outcome: 'hit', digest, sizeBytes, provenance };
       }
+      return await this.#headUpstream(door, digest);
+    } catch (error) {
+      throw hideDenial(error, blobUnknown);
+    }
+  }
+
+  async #headUpstream(door: Door, digest: Digest): Promise<ServedBlobHead> {
+    const { misses } = this.#options;
+    if (await misses.has(door, 'blob', digest)) throw blobUnknown();
+    try {
       const { sizeBytes, provenance } = await door.upstream.headBlob(door.repository, digest);
       return { outcome: 'miss', digest, sizeBytes, provenance };
     } catch (error) {
-      throw hideDenial(error, blobUnknown);
+      misses.remember(door, 'blob', digest, error);
+      throw error;
     }
   }
 
@@ -79,23 +92,30 @@ export class BlobPulls {
   }
 
   async #follow(door: Door, digest: Digest, demand: Demand, signal: AbortSignal): Promise<ServedBlob> {
-    const { fills, visibility, buffers, bypasses } = this.#options;
+    const { fills, visibility, buffers, bypasses, misses } = this.#options;
+    if (fills.find(digest) === undefined && (await misses.has(door, 'blob', digest))) throw blobUnknown();
     signal.throwIfAborted();
     const running = fills.find(digest);
     const sizeHintBytes = this.#sizeHint(door, digest);
     const fill = running ?? fills.start({ digest, ...door, sizeHintBytes });
     const source = fill.sources.join(door.upstream, door.repository);
-    return await followFill({
-      fill,
-      source,
-      // An object of no bytes has no ranges.
-      demand: sizeHintBytes === 0 ? { type: 'whole' } : demand,
-      outcome: running === undefined ? 'miss' : 'follow',
-      visibility,
-      buffers,
-      bypasses,
-      signal,
-    });
+    try {
+      return await followFill({
+        fill,
+        source,
+        // An object of no bytes has no ranges.
+        demand: sizeHintBytes === 0 ? { type: 'whole' } : demand,
+        outcome: running === undefined ? 'miss' : 'follow',
+        visibility,
+        buffers,
+        bypasses,
+        signal,
+      });
+    } catch (error) {
+      // What upstream says of this repository; the fill itself may have failed for another's reasons.
+      misses.remember(door, 'blob', digest, source.refusal);
+      throw error;
+    }
   }
 
   #sizeHint(door: Door, digest: Digest): number | undefined {

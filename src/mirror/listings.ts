@@ -91,10 +91,11 @@ export class Listings {
     }
     try {
       const value = (await this.#fetches.run(key, fetch)) as Value;
-      await recent.set(text, { value, checkedMs: clock.monotonicMs() } satisfies Listed<Value>, keepMs);
+      // Not waited for: a cache that hangs holds up nobody.
+      void recent.set(text, { value, checkedMs: clock.monotonicMs() } satisfies Listed<Value>, keepMs);
       return { value, outcome: 'miss', warning: undefined };
     } catch (error) {
-      if (isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) await recent.remove(text);
+      if (isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) void recent.remove(text);
       else if (known !== undefined && !isAbsent(known.value)) {
         return { value: known.value, outcome: 'stale', warning: 'the upstream cannot be asked; the list may be old' };
       }

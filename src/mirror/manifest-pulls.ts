@@ -7,9 +7,10 @@ import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore, StoredObject } from '../store/content-store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
-import type { FetchedManifest } from '../upstream/upstream.ts';
+import type { FetchedManifest, ManifestOptions } from '../upstream/upstream.ts';
 import { hideDenial, manifestUnknown } from './absent.ts';
 import { repositoryOf, type Door } from './door.ts';
+import type { Misses } from './misses.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Visibility } from './visibility.ts';
@@ -18,6 +19,7 @@ export interface ManifestPullsOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly visibility: Visibility;
+  readonly misses: Misses;
   readonly log: Log;
   readonly meter: Meter;
   onStoreError(operation: string, error: unknown): void;
@@ -45,7 +47,8 @@ export class ManifestPulls {
   async get(door: Door, digest: Digest): Promise<ServedManifest> {
     try {
       const stored = await this.findStored(door, digest);
-      return serveManifest(stored ?? (await this.fetch(door, digest)), stored === undefined ? 'miss' : 'hit');
+      if (stored !== undefined) return serveManifest(stored, 'hit');
+      return await this.#missed(door, digest, async () => serveManifest(await this.fetch(door, digest), 'miss'));
     } catch (error) {
       throw hideDenial(error, manifestUnknown);
     }
@@ -56,16 +59,32 @@ export class ManifestPulls {
     try {
       const stored = await this.findStored(door, digest);
       if (stored !== undefined) return serveManifest(stored, 'hit');
-      const head = await door.upstream.headManifest(door.repository, { type: 'digest', digest });
-      const mediaType = essenceOf(head.mediaType ?? '');
-      if (head.sizeBytes === undefined || !isManifestType(mediaType)) {
-        return serveManifest(await this.fetch(door, digest), 'miss');
-      }
-      const { sizeBytes, provenance } = head;
-      return { ...unaged, outcome: 'miss', provenance, digest, mediaType, sizeBytes, bytes: undefined };
+      return await this.#missed(door, digest, async () => await this.#headUpstream(door, digest));
     } catch (error) {
       throw hideDenial(error, manifestUnknown);
     }
+  }
+
+  /** Upstream is asked, unless it has just said that there is nothing. */
+  async #missed(door: Door, digest: Digest, ask: () => Promise<ServedManifest>): Promise<ServedManifest> {
+    const { misses } = this.#options;
+    if (await misses.has(door, 'manifest', digest)) throw manifestUnknown();
+    try {
+      return await ask();
+    } catch (error) {
+      misses.remember(door, 'manifest', digest, error);
+      throw error;
+    }
+  }
+
+  async #headUpstream(door: Door, digest: Digest): Promise<ServedManifest> {
+    const head = await door.upstream.headManifest(door.repository, { type: 'digest', digest });
+    const mediaType = essenceOf(head.mediaType ?? '');
+    if (head.sizeBytes === undefined || !isManifestType(mediaType)) {
+      return serveManifest(await this.fetch(door, digest), 'miss');
+    }
+    const { sizeBytes, provenance } = head;
+    return { ...unaged, outcome: 'miss', provenance, digest, mediaType, sizeBytes, bytes: undefined };
   }
 
   /** The manifest, when it is in the store, known to be one, and may leave through this door. */
@@ -98,9 +117,11 @@ export class ManifestPulls {
   }
 
   /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
-  async fetch(door: Door, digest: Digest): Promise<LoadedManifest> {
-    return await this.#fetches.run([door.upstream.name, door.repository, digest], async () => {
-      const fetched = await door.upstream.getManifest(door.repository, { type: 'digest', digest });
+  async fetch(door: Door, digest: Digest, options: ManifestOptions = {}): Promise<LoadedManifest> {
+    // Nobody who must have it waits for a fetch that may be refused.
+    const key = [door.upstream.name, door.repository, digest, options.isOptional === true];
+    return await this.#fetches.run(key, async () => {
+      const fetched = await door.upstream.getManifest(door.repository, { type: 'digest', digest }, options);
       return await this.keep(door, digest, fetched);
     });
   }

@@ -19,6 +19,7 @@ import { Fills } from './fill/fills.ts';
 import { Freshness, type FreshnessLimits } from './freshness.ts';
 import { Listings } from './listings.ts';
 import { ManifestPulls } from './manifest-pulls.ts';
+import { Misses } from './misses.ts';
 import type { Mirror } from './mirror-api.ts';
 import type { Arrival } from './pull.ts';
 import { Visibility } from './visibility.ts';
@@ -30,6 +31,7 @@ export interface MirrorOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly recent: Recent;
+  readonly misses: Recent;
   readonly space: Space;
   readonly fillLimits: FillLimits;
   /** Blob connections to each upstream, all fills together. */
@@ -46,6 +48,7 @@ export function createMirror(options: MirrorOptions): Mirror {
   const { catalog, fillLimits, clock } = options;
   const onStoreError = createStoreErrorReport(options);
   const visibility = new Visibility(options);
+  const misses = new Misses({ misses: options.misses, limitsOf: options.freshnessOf });
   const buffers = new BufferPool(readBufferBytes);
   const bypasses = new Bypasses(fillLimits, clock);
   const fills = new Fills({
@@ -62,14 +65,15 @@ export function createMirror(options: MirrorOptions): Mirror {
       }
     },
   });
-  const blobs = new BlobPulls({ ...options, visibility, fills, buffers, bypasses, onStoreError });
+  const blobs = new BlobPulls({ ...options, visibility, misses, fills, buffers, bypasses, onStoreError });
   const manifests: ManifestPulls = new ManifestPulls({
     ...options,
     visibility,
+    misses,
     onStoreError,
     onKept: (door, digest) => freshness.onManifest(door, digest),
   });
-  const freshness = new Freshness({ ...options, manifests, limitsOf: options.freshnessOf });
+  const freshness = new Freshness({ ...options, manifests, misses, limitsOf: options.freshnessOf });
   const listings = new Listings({ ...options, limitsOf: options.freshnessOf });
   const doorOf = (arrival: Arrival): Door => findDoor(options.upstreams, arrival);
 

@@ -36,6 +36,10 @@ export interface MirrorErrorOptions {
   readonly sizeBytes?: number;
   /** True where the same request to the same place cannot succeed (401 after a fresh token, 403, 404, 416). */
   readonly isFinal?: boolean;
+  /** True where upstream itself says that there is nothing, so that it may be remembered for a moment. Never for a failure. */
+  readonly isAbsence?: boolean;
+  /** True where our own login could not be used: nobody has said anything about the content. */
+  readonly isLoginRefused?: boolean;
 }
 
 /** The one error that crosses folders. Anything else that is thrown is a bug. */
@@ -45,6 +49,8 @@ export class MirrorError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly sizeBytes: number | undefined;
   readonly isFinal: boolean;
+  readonly isAbsence: boolean;
+  readonly isLoginRefused: boolean;
 
   constructor(options: MirrorErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -54,6 +60,8 @@ export class MirrorError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.sizeBytes = options.sizeBytes;
     this.isFinal = options.isFinal ?? false;
+    this.isAbsence = options.isAbsence ?? false;
+    this.isLoginRefused = options.isLoginRefused ?? false;
   }
 }
 

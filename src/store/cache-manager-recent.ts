@@ -5,8 +5,10 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Recent } from './recent.ts';
 import { isRecord } from './record.ts';
 
-/** A cache that takes longer is an empty one. */
+/** A cache that takes longer is an empty one, */
 const budgetMs = 250;
+/** and for so long is not asked again: one pull waits, not each. */
+const restMs = 10_000;
 
 interface Entry {
   readonly value: unknown;
@@ -30,10 +32,15 @@ export function createRecent(options: {
 }): Recent {
   const { clock } = options;
   const cache = options.cache ?? createMemoryCache(options.maxEntries ?? 10_000, options.maxBytes ?? 64 * 1024 * 1024);
+  let restsUntilMs = -Infinity;
 
   function withinBudget(work: () => Promise<unknown>): Promise<unknown> {
+    if (clock.monotonicMs() < restsUntilMs) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      const timer = clock.startTimer(budgetMs, () => resolve(undefined));
+      const timer = clock.startTimer(budgetMs, () => {
+        restsUntilMs = clock.monotonicMs() + restMs;
+        resolve(undefined);
+      });
       const finish = (value: unknown) => {
         timer.stop();
         resolve(value);

@@ -25,6 +25,8 @@ export interface Store {
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly recent: Recent;
+  /** What is not there, apart from what is: whoever asks for names that do not exist pushes nothing else out. */
+  readonly misses: Recent;
   readonly space: Space;
   /** Resolves when the files without rows, if there were any, are in the catalog. */
   readonly whenRestored: Promise<void>;
@@ -86,6 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     content,
     catalog,
     recent: createRecent({ clock }),
+    misses: createRecent({ clock, maxEntries: 20_000, maxBytes: 8 * 1024 * 1024 }),
     space,
     whenRestored,
     async close() {

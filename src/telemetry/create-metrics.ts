@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Meter } from './metrics.ts';
+import type { LabelledGauge, Meter } from './metrics.ts';
 
 /** A `Meter` whose numbers can be read. */
 export interface Metrics extends Meter {
@@ -49,6 +49,7 @@ export function createMetrics({ withProcess = true }: MetricsOptions = {}): Metr
       counter.evictedBytes.inc(bytes);
     },
     gauge: (name, help, read) => addGauge(registry, { name, help, read }),
+    labelledGauge: (facts) => addLabelledGauge(registry, facts),
     render: () => registry.metrics(),
     contentType: registry.contentType,
   };
@@ -101,9 +102,31 @@ interface GaugeFacts {
 }
 
 /** The last registration of a name counts. */
-function addGauge(registry: Registry, { name, help, read }: GaugeFacts): void {
+function claimName(registry: Registry, name: string): string {
   const fullName = name.startsWith(prefix) ? name : `${prefix}${name}`;
   registry.removeSingleMetric(fullName);
+  return fullName;
+}
+
+function addLabelledGauge(registry: Registry, { name, help, labels, read }: LabelledGauge): void {
+  const gauge = new Gauge({
+    name: claimName(registry, name),
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+    collect() {
+      gauge.reset();
+      try {
+        for (const { labels: values, value } of read()) gauge.set(values, value);
+      } catch {
+        // One part that cannot tell its numbers must not hide all the others.
+      }
+    },
+  });
+}
+
+function addGauge(registry: Registry, { name, help, read }: GaugeFacts): void {
+  const fullName = claimName(registry, name);
   const gauge = new Gauge({
     name: fullName,
     help,

@@ -16,7 +16,7 @@ export interface Meter {
   /** A request to an upstream, its token service or its CDN has been answered (`status`) or has failed (`error`). */
   upstreamRequest(facts: {
     readonly upstream: string;
-    readonly kind: 'manifest' | 'blob' | 'token' | 'list';
+    readonly kind: 'manifest' | 'blob' | 'token' | 'list' | 'probe';
     readonly result: string;
     readonly seconds: number;
   }): void;
@@ -35,6 +35,15 @@ export interface Meter {
   evicted(objects: number, bytes: number): void;
   /** Registers a gauge that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
+  /** The same with labels, whose values come from closed sets; what is not read at a scrape is not shown. */
+  labelledGauge(facts: LabelledGauge): void;
+}
+
+export interface LabelledGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: () => readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
 }
 
 export const silentMeter: Meter = {
@@ -46,4 +55,5 @@ export const silentMeter: Meter = {
   storeError() {},
   evicted() {},
   gauge() {},
+  labelledGauge() {},
 };

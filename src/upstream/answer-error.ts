@@ -1,6 +1,6 @@
 import { MirrorError } from '../oci/errors.ts';
 import { findContentRange } from './content-range.ts';
-import type { RedirectResponse } from './redirects.ts';
+import type { PressedResponse } from './pressure.ts';
 import { findRetryAfterMs } from './retry-after.ts';
 import type { Transport } from './transport.ts';
 
@@ -8,13 +8,22 @@ import type { Transport } from './transport.ts';
 export type UnknownKind = 'manifest-unknown' | 'blob-unknown';
 
 /** An answer of a registry, and what was sent for it. */
-type Answer = RedirectResponse & { readonly isLogin: boolean; readonly isLoginUnusable: boolean };
+type Answer = PressedResponse & { readonly isLogin: boolean; readonly isLoginUnusable: boolean };
+
+/** Who was denied, and how. */
+interface Denial {
+  readonly isLogin: boolean;
+  readonly isLoginUnusable: boolean;
+  readonly isScopeVerdict?: boolean;
+}
 
 /** The error that an answer other than success stands for. Its body is not looked at. */
 export function createAnswerError(answer: Answer, unknownKind: UnknownKind, transport: Transport): MirrorError {
   const { status, headers, isForeign } = answer;
   const { name } = transport;
-  if (status === 404 || status === 410) return createUnknown(unknownKind, name);
+  // A blob that storage lacks although the registry led there may be on its way.
+  const isAbsence = unknownKind === 'manifest-unknown' || !isForeign;
+  if (status === 404 || status === 410) return createUnknown(unknownKind, name, { isAbsence });
   if ((status === 401 || status === 403) && !isForeign) return createDenial(answer, unknownKind, name);
   if (status === 416) {
     const sizeBytes = findContentRange(headers['content-range'])?.sizeBytes;
@@ -22,7 +31,8 @@ export function createAnswerError(answer: Answer, unknownKind: UnknownKind, tran
   }
   if (status === 508)
     return new MirrorError({ kind: 'loop', message: `${name} says that the request goes in a circle`, isFinal: true });
-  const retryAfterMs = findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], transport.clock.wallMs());
+  const retryAfterMs =
+    answer.waitMs ?? findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], transport.clock.wallMs());
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 429)
     return new MirrorError({ kind: 'upstream-throttled', message: `${name} limits our requests`, ...wait });
@@ -31,18 +41,19 @@ export function createAnswerError(answer: Answer, unknownKind: UnknownKind, tran
 
 /**
  * The registry, or its token service, says no to this repository. To nobody in particular, that is what absence
- * looks like (Docker Hub, ghcr.io); to our login it is a refusal; with a login that could not be used it says nothing.
+ * looks like (Docker Hub, ghcr.io); to our login it is a refusal; with a login that could not be used it says nothing. Only a 401 that calls a fresh
+ * token's scope insufficient (`isScopeVerdict`) is sure enough to be remembered.
  */
 export function createDenial(
-  { isLogin, isLoginUnusable }: { readonly isLogin: boolean; readonly isLoginUnusable: boolean },
+  { isLogin, isLoginUnusable, isScopeVerdict = false }: Denial,
   unknownKind: UnknownKind,
   name: string,
 ): MirrorError {
   if (isLoginUnusable) {
     const message = `${name} does not take the configured login`;
-    return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000 });
+    return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000, isLoginRefused: true });
   }
-  if (!isLogin) return createUnknown(unknownKind, name);
+  if (!isLogin) return createUnknown(unknownKind, name, { isAbsence: isScopeVerdict });
   return new MirrorError({
     kind: 'upstream-denied',
     message: `${name} denies access to this repository`,
@@ -50,9 +61,9 @@ export function createDenial(
   });
 }
 
-function createUnknown(kind: UnknownKind, name: string): MirrorError {
+function createUnknown(kind: UnknownKind, name: string, { isAbsence }: { readonly isAbsence: boolean }): MirrorError {
   const what = kind === 'blob-unknown' ? 'blob' : 'manifest';
-  return new MirrorError({ kind, message: `the ${what} is unknown to ${name}`, isFinal: true });
+  return new MirrorError({ kind, message: `the ${what} is unknown to ${name}`, isFinal: true, isAbsence });
 }
 
 function failure(

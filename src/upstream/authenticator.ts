@@ -5,7 +5,9 @@ import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credentials, Login } from './credentials.ts';
 import { MirrorError } from '../oci/errors.ts';
 import { judgeRealm } from './realm.ts';
+import { discardBody } from './response-body.ts';
 import { TokenCache } from './token-cache.ts';
+import type { Pressure } from './pressure.ts';
 import { requestToken } from './token-request.ts';
 import type { Transport } from './transport.ts';
 
@@ -28,6 +30,7 @@ export type Answer =
 
 export interface AuthenticatorOptions {
   readonly transport: Transport;
+  readonly pressure: Pressure;
   readonly url: URL;
   readonly credentials: Credentials | undefined;
   readonly authHosts: readonly string[];
@@ -38,6 +41,8 @@ export interface AuthenticatorOptions {
 
 /** A refused login is not tried again for so long, unless the password changes: accounts get locked. */
 const refusedForMs = 60_000;
+/** A registry that challenges nowhere is not asked for a challenge again for so long. */
+const silentPingForMs = 60_000;
 
 interface BearerChallenge {
   readonly realm: string;
@@ -53,6 +58,7 @@ export class Authenticator {
   readonly #warned = new Set<string>();
   #bearer: BearerChallenge | undefined;
   #isBasic = false;
+  #noPingBeforeMs = -Infinity;
   #refused: { readonly account: string; readonly untilMs: number } | undefined;
 
   constructor(options: AuthenticatorOptions) {
@@ -86,7 +92,9 @@ export class Authenticator {
     sent: Authorization,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const challenges = parseChallenges(header);
+    const given = parseChallenges(header);
+    const isKnown = given.length > 0 || this.#bearer !== undefined || this.#isBasic;
+    const challenges = isKnown ? given : await this.#ping(signal);
     // Some answer 401 without a challenge on objects: the one seen before then holds.
     const bearerChallenge = findBearer(challenges) ?? (challenges.length === 0 ? this.#bearer : undefined);
     if (bearerChallenge !== undefined) {
@@ -116,6 +124,26 @@ export class Authenticator {
     this.#reportHealth(undefined);
   }
 
+  /** Some challenge at `/v2/` only. What was said there holds for a while, also when it was nothing. */
+  async #ping(signal: AbortSignal | undefined): Promise<readonly Challenge[]> {
+    const { transport, pressure, url, clock } = this.#options;
+    if (clock.monotonicMs() < this.#noPingBeforeMs) return [];
+    const response = await pressure.send({
+      url: new URL('v2/', url),
+      method: 'GET',
+      kind: 'probe',
+      headers: {},
+      signal,
+    });
+    discardBody(response, transport);
+    if (response.status >= 500 || response.status === 429) {
+      const kind = response.status === 429 ? 'upstream-throttled' : 'upstream-failed';
+      throw new MirrorError({ kind, message: `${transport.name} does not say what login it wants` });
+    }
+    this.#noPingBeforeMs = clock.monotonicMs() + silentPingForMs;
+    return parseChallenges(response.headers['www-authenticate']);
+  }
+
   async #answerBasic(challenges: readonly Challenge[], identity: Identity, sent: Authorization): Promise<Answer> {
     const isBasic = challenges.some(({ scheme }) => scheme === 'basic') || (challenges.length === 0 && this.#isBasic);
     if (isBasic) this.#isBasic = true;
@@ -139,7 +167,8 @@ export class Authenticator {
     if (sent.header !== undefined) this.#tokens.drop(plan.key, sent.header.slice('Bearer '.length));
     const known = this.#tokens.find(plan.key);
     if (known !== undefined) return { type: 'authorization', ...bearer(known, plan.basic !== undefined, identity) };
-    const answer = await this.#tokens.fetch(plan.key, () => requestToken(this.#options.transport, plan), signal);
+    const { transport, pressure } = this.#options;
+    const answer = await this.#tokens.fetch(plan.key, () => requestToken(transport, pressure, plan), signal);
     if (answer.type === 'granted') {
       if (plan.basic !== undefined) {
         this.#refused = undefined;

@@ -29,6 +29,11 @@ export function parseChallenges(header: string | readonly string[] | undefined):
   return challenges;
 }
 
+/** True when a challenge says that the token is well but does not reach so far (RFC 6750 section 3.1). */
+export function blamesScope(header: string | readonly string[] | undefined): boolean {
+  return parseChallenges(header).some(({ parameters }) => parameters.get('error') === 'insufficient_scope');
+}
+
 function readHeader(text: string, into: Challenge[]): void {
   const reader = new Reader(text);
   let parameters: Map<string, string> | undefined;

@@ -18,6 +18,8 @@ export interface UpstreamOptions {
   readonly proxy?: ProxyOptions;
   /** Hosts, `host:port`, `*.suffix`, addresses and CIDR ranges that answers may lead to although they are not public. */
   readonly egressAllow: readonly string[];
+  /** Of upstream's limit, so many requests are kept for what the cache cannot serve; default a tenth, at least 5. */
+  readonly rateLimitReserve?: number;
 }
 
 export interface UpstreamUrlOptions {
@@ -82,6 +84,8 @@ export interface UpstreamContext {
   readonly timeouts: UpstreamTimeouts;
   /** DNS; `dns.lookup` when silent. */
   readonly lookup?: Lookup;
+  /** From 0 to 1, for jitter; `Math.random` when silent. */
+  readonly random?: () => number;
 }
 
 export const defaultTimeouts: UpstreamTimeouts = { connectMs: 5_000, headersMs: 30_000, bodyMs: 30_000 };

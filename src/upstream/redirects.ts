@@ -11,6 +11,8 @@ export interface RedirectRequest extends TransportRequest {
   readonly secrets: Readonly<Record<string, string>>;
   /** Put the query back where a redirect lost it: registry.k8s.io builds its targets from the path alone. */
   readonly keepsQuery?: boolean;
+  /** Sends what goes to the origin asked; without it, and to other origins, the transport does. */
+  readonly sendOwn?: Transport['send'];
   /** A redirect status that is an answer in itself. */
   readonly unfollowed?: number;
 }
@@ -26,13 +28,14 @@ export interface RedirectResponse extends TransportResponse {
  * @throws MirrorError `upstream-failed` for more than 5 hops, a useless Location, or https that becomes http.
  */
 export async function followRedirects(transport: Transport, request: RedirectRequest): Promise<RedirectResponse> {
-  const { secrets, keepsQuery, unfollowed, ...plain } = request;
+  const { secrets, keepsQuery, unfollowed, sendOwn = transport.send, ...plain } = request;
   const origin = request.url.origin;
   let { url } = request;
   let isForeign = false;
   for (let hops = 0; ; hops += 1) {
     const headers = isForeign ? plain.headers : { ...plain.headers, ...secrets };
-    const response = await transport.send({ ...plain, url, headers });
+    const send = isForeign ? transport.send : sendOwn;
+    const response = await send({ ...plain, url, headers });
     if (!redirectStatuses.has(response.status) || response.status === unfollowed) return { ...response, isForeign };
     discardBody(response, transport);
     if (hops === maxRedirects) throw failed(transport, 'redirects too often');

@@ -1,8 +1,10 @@
 import { Authenticator } from './authenticator.ts';
 import { createCredentials } from './credentials.ts';
 import type { UpstreamContext, UpstreamOptions, UpstreamUrlOptions } from './options.ts';
+import { createPressure } from './pressure.ts';
 import { createRegistry, type Registry } from './registry-request.ts';
 import { createTransport } from './transport.ts';
+import type { UrlStatus } from './upstream-status.ts';
 
 /** One URL of an upstream, with its own connections, login and tokens: the unit that may fail or be paused. */
 export interface RegistryClient {
@@ -10,6 +12,7 @@ export interface RegistryClient {
   readonly hasLogin: boolean;
   /** Whether its word on tags, tag lists and referrers counts. */
   readonly isTagSource: boolean;
+  status(): UrlStatus;
   close(): Promise<void>;
 }
 
@@ -22,10 +25,28 @@ export function createRegistryClient(
   const { clock, log, health } = context;
   const baseUrl = parseBaseUrl(urlOptions.url);
   const transport = createTransport(upstream, baseUrl, context);
-  const credentials = urlOptions.login === undefined ? undefined : createCredentials(urlOptions.login, clock);
   const { headers = {}, authHosts = [] } = urlOptions;
-  const authenticator = new Authenticator({ transport, url: baseUrl, credentials, authHosts, clock, log, health });
-  const hasLogin = credentials !== undefined;
+  const hasLogin = urlOptions.login !== undefined;
+  const pressure = createPressure({
+    transport,
+    baseUrl,
+    headers,
+    hasLogin,
+    reserve: upstream.rateLimitReserve,
+    log,
+    random: context.random ?? Math.random,
+  });
+  const credentials = urlOptions.login === undefined ? undefined : createCredentials(urlOptions.login, clock);
+  const authenticator = new Authenticator({
+    transport,
+    pressure,
+    url: baseUrl,
+    credentials,
+    authHosts,
+    clock,
+    log,
+    health,
+  });
   return {
     hasLogin,
     isTagSource,
@@ -33,12 +54,17 @@ export function createRegistryClient(
       baseUrl,
       transport,
       authenticator,
+      pressure,
       hasLogin,
       sharesLogin: hasLogin && upstream.shareCredentials,
       headers,
       isIdentified: Object.keys(headers).length > 0 || upstream.tls?.cert !== undefined,
     }),
-    close: () => transport.close(),
+    status: () => pressure.status(),
+    async close() {
+      pressure.close();
+      await transport.close();
+    },
   };
 }
 

@@ -1,14 +1,16 @@
 import type { Provenance } from '../oci/provenance.ts';
+import { blamesScope } from './challenge.ts';
 import { createDenial, type UnknownKind } from './answer-error.ts';
 import type { Authenticator, Authorization, Identity } from './authenticator.ts';
-import { followRedirects, type RedirectResponse } from './redirects.ts';
+import type { PressedResponse, Pressure, Wish } from './pressure.ts';
+import { followRedirects } from './redirects.ts';
 import { discardBody } from './response-body.ts';
 import { toMirrorError } from './transport-error.ts';
-import type { Transport, TransportRequest } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD';
-  readonly kind: TransportRequest['kind'];
+  readonly kind: 'manifest' | 'blob' | 'list';
   readonly identity: Identity;
   /** As upstream knows it. */
   readonly repository: string;
@@ -19,10 +21,12 @@ export interface RegistryRequest {
   readonly keepsQuery?: boolean;
   readonly unfollowed?: number;
   readonly hops?: readonly string[];
+  /** As in `ManifestOptions`. */
+  readonly isOptional?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface RegistryAnswer extends RedirectResponse {
+export interface RegistryAnswer extends PressedResponse {
   readonly isLogin: boolean;
   readonly isLoginUnusable: boolean;
   readonly provenance: Provenance;
@@ -35,6 +39,7 @@ export interface Registry {
   readonly sharesLogin: boolean;
   readonly hasLogin: boolean;
   readonly transport: Transport;
+  readonly pressure: Pressure;
   /** Answers every challenge of the registry's own origin; whatever status remains is for the caller. */
   ask(request: RegistryRequest): Promise<RegistryAnswer>;
 }
@@ -43,6 +48,7 @@ export interface RegistryOptions {
   readonly baseUrl: URL;
   readonly transport: Transport;
   readonly authenticator: Authenticator;
+  readonly pressure: Pressure;
   readonly hasLogin: boolean;
   readonly sharesLogin: boolean;
   /** Configured headers, for the registry's own origin. */
@@ -52,12 +58,13 @@ export interface RegistryOptions {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { transport, hasLogin, sharesLogin } = options;
+  const { transport, pressure, hasLogin, sharesLogin } = options;
   return {
     name: transport.name,
     hasLogin,
     sharesLogin,
     transport,
+    pressure,
     async ask(request) {
       try {
         return await askWithAuthorization(options, request);
@@ -88,9 +95,11 @@ async function askWithAuthorization(options: RegistryOptions, request: RegistryR
       return createAnswer(options, response, sent);
     }
     discardBody(response, transport);
-    // A 401 to a fresh token is the last word (on Docker Hub absent and private look alike).
-    if (isFresh) throw createDenial(sent, unknownKind, transport.name);
     const challenge = response.headers['www-authenticate'];
+    // A 401 to a fresh token is the last word (on Docker Hub absent and private look alike).
+    if (isFresh) {
+      throw createDenial({ ...sent, isScopeVerdict: blamesScope(challenge) }, unknownKind, transport.name);
+    }
     const answer = await authenticator.answerChallenge(identity, repository, challenge, sent, signal);
     if (answer.type === 'denied') throw createDenial(answer.authorization, unknownKind, transport.name);
     sent = answer;
@@ -120,22 +129,31 @@ async function sendOnce(
   options: RegistryOptions,
   request: RegistryRequest,
   sent: Authorization,
-): Promise<RedirectResponse> {
+): Promise<PressedResponse> {
   const { method, kind, headers = {}, repository, path, hops, signal, keepsQuery, unfollowed } = request;
-  return await followRedirects(options.transport, {
-    url: new URL(`${options.baseUrl.href}v2/${repository}/${path}`),
-    method,
-    kind,
-    headers,
-    secrets: { ...options.headers, ...(sent.header === undefined ? {} : { authorization: sent.header }) },
-    hops,
-    signal,
-    ...(keepsQuery === undefined ? {} : { keepsQuery }),
-    ...(unfollowed === undefined ? {} : { unfollowed }),
-  });
+  return await options.pressure.ask(createWish(request, sent), () =>
+    followRedirects(options.transport, {
+      url: new URL(`${options.baseUrl.href}v2/${repository}/${path}`),
+      method,
+      kind,
+      headers,
+      secrets: { ...options.headers, ...(sent.header === undefined ? {} : { authorization: sent.header }) },
+      sendOwn: options.pressure.send,
+      hops,
+      signal,
+      ...(keepsQuery === undefined ? {} : { keepsQuery }),
+      ...(unfollowed === undefined ? {} : { unfollowed }),
+    }),
+  );
 }
 
-function createAnswer(options: RegistryOptions, response: RedirectResponse, sent: Authorization): RegistryAnswer {
+/** Where the login cannot be used, upstream counts us among anybody. */
+function createWish({ kind, method, identity, isOptional = false }: RegistryRequest, sent: Authorization): Wish {
+  const account = identity === 'login' && !sent.isLoginUnusable ? 'login' : 'anonymous';
+  return { kind, account, isCounted: kind === 'manifest' && method === 'GET', isOptional };
+}
+
+function createAnswer(options: RegistryOptions, response: PressedResponse, sent: Authorization): RegistryAnswer {
   const { isLogin, isLoginUnusable } = sent;
   return {
     ...response,

@@ -3,21 +3,30 @@ import { MirrorError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { headBlob, openBlob, type Shortcuts } from './blob-requests.ts';
 import { listReferrers, listTags } from './listing-requests.ts';
-import { getManifest, headManifest } from './manifest-requests.ts';
+import { findChangedManifest, getManifest, headManifest } from './manifest-requests.ts';
 import type { UpstreamContext, UpstreamOptions } from './options.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { askThrough, type Registry } from './registry-request.ts';
+import type { UpstreamStatus } from './upstream-status.ts';
 import type { BlobStream, BlobTransfer, OpenBlobOptions, Upstream } from './upstream.ts';
 
 /** For how many blobs is remembered which URL they came from last. */
 const maxLastUrls = 256;
 
+/** An upstream, and how it is doing. */
+export interface RegistryUpstream extends Upstream {
+  status(): UpstreamStatus;
+}
+
 /** An upstream over its URLs, in order: digests are believed from any, tags from the last or a `tags: true` one. */
-export function createRegistryUpstream(options: UpstreamOptions, context: UpstreamContext): Upstream {
+export function createRegistryUpstream(options: UpstreamOptions, context: UpstreamContext): RegistryUpstream {
   const clients = options.urls.map((url, index) =>
     createRegistryClient(options, url, url.tags === true || index === options.urls.length - 1, context),
   );
-  return createView(options, clients);
+  return {
+    ...createView(options, clients),
+    status: () => ({ name: options.name, urls: clients.map((client) => client.status()) }),
+  };
 }
 
 /** An upstream as pulls see it that have come the same way. */
@@ -30,10 +39,18 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
     name: options.name,
     sharesCredentials: options.shareCredentials,
     hasLogin: clients.some(({ hasLogin }) => hasLogin),
-    headManifest: (repository, reference) =>
-      inOrder(sourcesOf(reference), ({ registry }) => headManifest(registry, prefix + repository, reference)),
-    getManifest: (repository, reference) =>
-      inOrder(sourcesOf(reference), ({ registry }) => getManifest(registry, prefix + repository, reference)),
+    headManifest(name, reference, how = {}) {
+      const question = { ...how, repository: prefix + name, reference };
+      return inOrder(sourcesOf(reference), ({ registry }) => headManifest(registry, question));
+    },
+    getManifest(name, reference, how = {}) {
+      const question = { ...how, repository: prefix + name, reference };
+      return inOrder(sourcesOf(reference), ({ registry }) => getManifest(registry, question));
+    },
+    findChangedManifest(name, reference, etag, how = {}) {
+      const question = { ...how, repository: prefix + name, reference };
+      return inOrder(sourcesOf(reference), ({ registry }) => findChangedManifest(registry, question, etag));
+    },
     headBlob: (repository, digest) =>
       inOrder(clients, ({ registry }) => headBlob(registry, prefix + repository, digest)),
     openBlob: (repository, digest, openOptions = {}) => blobs(prefix + repository, digest, openOptions),
@@ -96,7 +113,7 @@ async function findInOrder<T>(
 /** "Unknown" counts only if all say it: one that failed might have had it, one that denies does have something. */
 function weigh(error: unknown): number {
   if (!(error instanceof MirrorError)) return 0;
-  if (error.kind === 'manifest-unknown' || error.kind === 'blob-unknown') return 3;
+  if (error.kind === 'manifest-unknown' || error.kind === 'blob-unknown') return error.isAbsence ? 4 : 3;
   if (error.kind === 'upstream-denied') return 2;
   return error.isFinal ? 1 : 0;
 }

@@ -91,6 +91,12 @@ function tooLarge(upstream: string): MirrorError {
   return new MirrorError({ kind: 'content-mismatch', message: `${upstream} sent a larger answer than there can be` });
 }
 
+/** The same for an answer without a body: the next request, which often follows at once, finds its connection free. */
+export async function discardHead(response: TransportResponse, transport: Transport): Promise<void> {
+  discardBody(response, transport);
+  await nextTurn();
+}
+
 /** Gets rid of a body without waiting for it; the connection is kept where that is cheap. */
 export function discardBody({ body }: TransportResponse, transport: Transport): void {
   const timer = transport.clock.startTimer(maxDiscardMs, () => body.destroy());

@@ -1,5 +1,8 @@
-/** What nobody should be made to wait longer than, whatever upstream says: 1 h. */
-export const maxRetryAfterMs = 3_600_000;
+/**
+ * What nobody should be made to wait longer than, whatever upstream says: 5 min. One request in five minutes costs
+ * upstream nothing, while a day (it has been said), or a date by a clock that is wrong, would take it away from us.
+ */
+export const maxRetryAfterMs = 300_000;
 const minRetryAfterMs = 1_000;
 /** Numbers from here on are Unix times, seen from Docker Hub: 1e9 s is 2001, and as a delay 31 years. */
 const firstUnixSeconds = 1_000_000_000;
@@ -7,7 +10,7 @@ const firstUnixMilliseconds = 1_000_000_000_000;
 const number = /^\d{1,15}(?:\.\d{1,9})?$/;
 
 /**
- * How long to wait, in milliseconds from `wallMs`, between 1 s and 1 h: seconds, an HTTP date (RFC 9110
+ * How long to wait, in milliseconds from `wallMs`, between 1 s and 5 min: seconds, an HTTP date (RFC 9110
  * section 10.2.3) or a Unix time. Undefined when the header is absent or none of these.
  */
 export function findRetryAfterMs(header: string | readonly string[] | undefined, wallMs: number): number | undefined {

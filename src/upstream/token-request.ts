@@ -1,8 +1,9 @@
 import { MirrorError } from '../oci/errors.ts';
+import type { PressedResponse, Pressure } from './pressure.ts';
 import { followRedirects } from './redirects.ts';
 import { discardBody, readBody } from './response-body.ts';
 import { findRetryAfterMs } from './retry-after.ts';
-import type { Transport, TransportResponse } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 const maxTokenAnswerBytes = 1024 * 1024;
 const defaultLifetimeMs = 60_000;
@@ -27,17 +28,25 @@ export type TokenAnswer =
  * Asks a token service (distribution, docs/spec/auth/token.md), by GET: Google's know no POST.
  * @throws MirrorError `upstream-throttled`, `upstream-failed`, `upstream-timeout`: outages, never verdicts.
  */
-export async function requestToken(transport: Transport, request: TokenRequest): Promise<TokenAnswer> {
+export async function requestToken(
+  transport: Transport,
+  pressure: Pressure,
+  request: TokenRequest,
+): Promise<TokenAnswer> {
   const url = new URL(request.realm);
   url.searchParams.set('service', request.service);
   url.searchParams.set('scope', request.scope);
-  const response = await followRedirects(transport, {
-    url,
-    method: 'GET',
-    kind: 'token',
-    headers: { accept: 'application/json' },
-    secrets: request.basic === undefined ? {} : { authorization: request.basic },
-  });
+  const account = request.basic === undefined ? 'anonymous' : 'login';
+  const response = await pressure.ask({ kind: 'token', account }, () =>
+    followRedirects(transport, {
+      url,
+      method: 'GET',
+      kind: 'token',
+      headers: { accept: 'application/json' },
+      secrets: request.basic === undefined ? {} : { authorization: request.basic },
+      sendOwn: pressure.send,
+    }),
+  );
   if (response.status === 200)
     return parseToken(await readBody(response, maxTokenAnswerBytes, transport), transport.name);
   discardBody(response, transport);
@@ -50,8 +59,8 @@ function isRefusal(status: number, hasLogin: boolean): boolean {
   return status === 401 || status === 403 || (hasLogin && status === 400);
 }
 
-function createOutage({ status, headers }: TransportResponse, { name, clock }: Transport): MirrorError {
-  const retryAfterMs = findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], clock.wallMs());
+function createOutage({ status, headers, waitMs }: PressedResponse, { name, clock }: Transport): MirrorError {
+  const retryAfterMs = waitMs ?? findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], clock.wallMs());
   return new MirrorError({
     kind: status === 429 ? 'upstream-throttled' : 'upstream-failed',
     message: status === 429 ? `${name} limits our token requests` : `the token service of ${name} fails`,

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../telemetry/clock.ts';
 import { createAgents, type Pool } from './agents.ts';
+import { createCertificateAlarm } from './certificate-alarm.ts';
 import { createEgress, EgressError, normaliseHost, portOf } from './egress.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { UpstreamContext, UpstreamOptions } from './options.ts';
@@ -12,7 +13,7 @@ import { DeadlineError, nameFailure, toMirrorError } from './transport-error.ts'
 export interface TransportRequest {
   readonly url: URL;
   readonly method: 'GET' | 'HEAD';
-  readonly kind: 'manifest' | 'blob' | 'token' | 'list';
+  readonly kind: 'manifest' | 'blob' | 'token' | 'list' | 'probe';
   readonly headers: Readonly<Record<string, string>>;
   /** The mirrors that the pull has come through before this one, for `Via`. */
   readonly hops?: readonly string[] | undefined;
@@ -45,6 +46,8 @@ const pools: Readonly<Record<TransportRequest['kind'], Pool>> = {
   list: 'metadata',
   blob: 'blob',
   token: 'token',
+  // The others may all be waiting.
+  probe: 'single',
 };
 
 export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context: UpstreamContext): Transport {
@@ -57,6 +60,7 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
     tls: upstream.tls,
     proxy: upstream.proxy,
   });
+  const alarm = createCertificateAlarm(upstream.name, context);
   const ownHeaders = {
     'accept-encoding': 'identity',
     'user-agent': `stowage/${context.version}`,
@@ -74,7 +78,9 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
         method,
         headers: { ...request.headers, ...ownHeaders, via: viaOf(request.hops ?? []).join(', ') },
         signal: signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]),
-        reset: pool === 'single',
+        // Without a word here, undici ends the connection after each HEAD, since some servers send a body all the same.
+        // A manifest's cannot be taken for the next answer (it begins with a brace); a blob's could be anything.
+        reset: pool === 'single' || (method === 'HEAD' && request.kind === 'blob'),
       });
       // A body that is destroyed, or breaks while nobody reads it, must not end the process.
       answer.body.on('error', () => {});
@@ -109,6 +115,7 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
         return response;
       } catch (error) {
         result = nameFailure(error);
+        alarm(error, request.url.host);
         throw toMirrorError(error, upstream.name);
       } finally {
         const seconds = (clock.monotonicMs() - startMs) / 1000;

@@ -18,9 +18,19 @@ export interface Upstream {
   readonly hasLogin: boolean;
 
   /** HEAD, falling back to one GET where HEAD is refused (400, 403, 405, 501) or says too little. */
-  headManifest(repository: string, reference: Reference): Promise<ManifestHead>;
+  headManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<ManifestHead>;
   /** At most 4 MiB, else `content-mismatch`. The bytes are as upstream sent them, not yet checked against any digest. */
-  getManifest(repository: string, reference: Reference): Promise<FetchedManifest>;
+  getManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<FetchedManifest>;
+  /**
+   * As `getManifest`, unless upstream says that it is still the one with this ETag (If-None-Match, 304): then
+   * undefined. For registries whose HEAD names no digest.
+   */
+  findChangedManifest(
+    repository: string,
+    reference: Reference,
+    etag: string,
+    options?: ManifestOptions,
+  ): Promise<FetchedManifest | undefined>;
   /** Transfers no blob bytes. Where HEAD is refused, a one-byte range. */
   headBlob(repository: string, digest: Digest): Promise<BlobHead>;
   /**
@@ -41,6 +51,14 @@ export interface Upstream {
   through(hops: readonly string[]): Upstream;
   /** Ends idle connections; requests under way are cut. */
   close(): Promise<void>;
+}
+
+export interface ManifestOptions {
+  /**
+   * The cache can serve without: a GET, which counts against upstream's limit, then fails with `upstream-throttled`
+   * before it is sent when what is left of the limit is not above the reserve. HEADs are free.
+   */
+  readonly isOptional?: boolean;
 }
 
 export interface ManifestHead {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pushImages, type Images } from './images.ts';
-import { startMirror, type Mirror } from './mirror.ts';
+import { startMirror, type Mirror, type MirrorOptions } from './mirror.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { run } from './tools.ts';
 
@@ -19,7 +19,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function createStage(): Promise<Stage> {
+/** `cache`: further keys of the mirror's configuration. */
+export async function createStage({ cache = {} }: Pick<MirrorOptions, 'cache'> = {}): Promise<Stage> {
   const directory = await mkdtemp(join(tmpdir(), 'stowage-'));
   const ends: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
@@ -35,7 +36,7 @@ export async function createStage(): Promise<Stage> {
     ends.push(upstream.stop);
     await upstream.start();
     const images = await pushImages(upstream.url);
-    const mirror = await startMirror({ directory: join(directory, 'mirror'), upstreamUrl: upstream.url });
+    const mirror = await startMirror({ directory: join(directory, 'mirror'), upstreamUrl: upstream.url, cache });
     ends.push(mirror.stop);
     return {
       directoryFor: (name) => join(directory, name),

@@ -1,15 +1,23 @@
-// Measures the built service against the table of what the engine must show.
+// Measures the built service against the tables of what it must show.
 // Usage: node __tests__/support/measure/main.ts [--full] [--list] [--log] [word of a row's name]
 //    or: node __tests__/support/measure/main.ts --storm [seed] [seconds]
 import { conformanceRow } from './conformance-row.ts';
 import { faultRows } from './fault-rows.ts';
+import { freshnessRows } from './freshness-rows.ts';
 import { lifeRows } from './life-rows.ts';
 import { loadRows } from './load-rows.ts';
 import { sharingRows } from './sharing-rows.ts';
 import { runRow, type Row } from './bench.ts';
 import { createStormRow } from './storm.ts';
 
-const tableRows: readonly Row[] = [...sharingRows, ...faultRows, ...loadRows, ...lifeRows, conformanceRow];
+const tableRows: readonly Row[] = [
+  ...sharingRows,
+  ...faultRows,
+  ...loadRows,
+  ...lifeRows,
+  ...freshnessRows,
+  conformanceRow,
+];
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--')));

@@ -27,6 +27,8 @@ const full = `
       tls: { caFile: /etc/passwd, certFile: /etc/passwd, keyFile: /etc/passwd }
       proxy: http://proxy:3128
       tagTtl: 90s
+      rateLimitReserve: 20
+      tags: [{ match: v*.*.*, immutable: true }, { match: "*", ttl: 90s }]
 `;
 
 test.each(['', full])('what is printed loads to the same configuration', (yaml) => {

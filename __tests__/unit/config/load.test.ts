@@ -48,6 +48,8 @@ describe('without a file', () => {
           proxyUrl: undefined,
           egressAllow: [],
           freshness: defaultFreshness,
+          rateLimitReserve: undefined,
+          tagPolicies: [],
         },
       ],
     });
@@ -124,6 +126,38 @@ describe('upstreams', () => {
     expect(upstreams[0]?.freshness).toEqual({ ...cache.freshness, tagTtlMs: 60_000, checkTimeoutMs: 5000 });
     expect(upstreams[1]?.freshness).toEqual(cache.freshness);
     expect(upstreams.map(({ egressAllow }) => egressAllow)).toEqual([['10.0.0.0/8', '192.168.0.1'], ['10.0.0.0/8']]);
+  });
+
+  test('override every key about time', () => {
+    const [upstream] = load({
+      yaml: `
+        upstreams:
+          - { name: a.io, tagTtl: 1ms, staleWhileRevalidate: 2ms, staleIfError: forever, negativeTtl: 4ms, listTtl: 5ms, checkTimeout: 6ms }`,
+    }).upstreams;
+    expect(upstream?.freshness).toEqual({
+      tagTtlMs: 1,
+      staleWhileRevalidateMs: 2,
+      staleIfErrorMs: Infinity,
+      negativeTtlMs: 4,
+      listTtlMs: 5,
+      checkTimeoutMs: 6,
+    });
+  });
+
+  test('have policies for tags, in their order, also from the environment', () => {
+    const [first, second] = load({
+      yaml: `
+        upstreams:
+          - { name: a.io, rateLimitReserve: 0, tags: [{ match: v*.*.*, immutable: true }, { match: "*", ttl: 0 }] }
+          - { name: b.io }`,
+      environment: { STOWAGE__UPSTREAMS__1__TAGS__0__MATCH: 'v*', STOWAGE__UPSTREAMS__1__TAGS__0__TTL: '1h' },
+    }).upstreams;
+    expect(first?.tagPolicies).toEqual([
+      { match: 'v*.*.*', ttlMs: Infinity },
+      { match: '*', ttlMs: 0 },
+    ]);
+    expect([first, second].map((upstream) => upstream?.rateLimitReserve)).toEqual([0, undefined]);
+    expect(second?.tagPolicies).toEqual([{ match: 'v*', ttlMs: 3_600_000 }]);
   });
 
   test('have a login by reference', () => {

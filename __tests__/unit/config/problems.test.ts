@@ -196,6 +196,32 @@ describe('a secret in the wrong place is refused and never repeated', () => {
   });
 });
 
+test('a policy for tags has a pattern, and either immutable or a ttl', () => {
+  const problems = problemsOf({
+    yaml: `
+      upstreams:
+        - name: a.io
+          tags:
+            - { match: 'v[0-9]', ttl: 1m }
+            - { match: v* }
+            - { match: v*, immutable: false }
+            - { match: v*, immutable: true, ttl: 1m }
+            - { ttl: 1m }
+            - { match: v*, ttl: soon }`,
+  });
+  expect(problems).toHaveLength(6);
+  expect(problems.toSorted()).toEqual([
+    expect.stringMatching(
+      /upstreams\[0\]\.tags\[0\]\.match: expected a tag in which \* stands for anything.*found "v\[0-9\]"/,
+    ),
+    expect.stringMatching(/upstreams\[0\]\.tags\[1\]: expected immutable: true or a ttl beside match/),
+    expect.stringMatching(/upstreams\[0\]\.tags\[2\]: expected immutable: true or a ttl/),
+    expect.stringMatching(/upstreams\[0\]\.tags\[3\]\.ttl: expected either ttl or immutable: true/),
+    expect.stringMatching(/upstreams\[0\]\.tags\[4\]\.match: expected a tag/),
+    expect.stringMatching(/upstreams\[0\]\.tags\[5\]\.ttl: expected a duration/),
+  ]);
+});
+
 describe('what is no YAML is told with line and column', () => {
   test.each([
     ['cache:\n  path: x\n  path: y\n', ['mirror.config.yaml:3:3: expected each key once in a map']],

@@ -4,20 +4,26 @@ import type { Clock } from '../../../src/telemetry/clock.ts';
 export interface ManualClock extends Clock {
   /** Moves on, and calls back whoever is due, in order of time. */
   advance(byMs: number): void;
+  /** Moves the clock on the wall, which may jump; no time passes. */
+  setWall(wallMs: number): void;
   /** Timers that have been started and neither ran nor were stopped. */
   readonly pending: number;
 }
 
 export function createManualClock(startMs = 0): ManualClock {
   let nowMs = startMs;
+  let wallAheadMs = 0;
   const timers = new Set<{ readonly atMs: number; readonly onTime: () => void }>();
   return {
-    wallMs: () => nowMs,
+    wallMs: () => nowMs + wallAheadMs,
     monotonicMs: () => nowMs,
     startTimer(delayMs, onTime) {
       const timer = { atMs: nowMs + delayMs, onTime };
       timers.add(timer);
       return { stop: () => void timers.delete(timer) };
+    },
+    setWall(wallMs) {
+      wallAheadMs = wallMs - nowMs;
     },
     advance(byMs) {
       const endMs = nowMs + byMs;

@@ -70,6 +70,26 @@ describe('a check that takes longer than clients shall wait', () => {
     release();
   });
 
+  test('is waited for once: who comes when its time is over is served at once', async () => {
+    bench.clock.advance(5 * minute);
+    const release = bench.upstream.hold('HEAD');
+    const first = bench.get('latest');
+    await bench.settle();
+    bench.clock.advance(1500);
+    const second = watch(bench.get('latest'));
+    await bench.settle();
+    bench.clock.advance(500);
+    expect((await first).outcome).toBe('stale');
+    await bench.settle();
+    expect(second.value?.outcome).toBe('stale');
+    const third = watch(bench.get('latest'));
+    await bench.settle();
+    bench.clock.advance(0);
+    await bench.settle();
+    expect(third.value?.outcome).toBe('stale');
+    release();
+  });
+
   test('may fail in its own time without anybody noticing', async () => {
     bench.clock.advance(5 * minute);
     bench.upstream.failure = new MirrorError({ kind: 'upstream-failed', message: 'no answer' });

@@ -15,7 +15,8 @@ function digestOf(text: string): Digest {
 }
 
 function verdictOf(digest: Digest, order = 1): Verdict {
-  return { order, checkedMs: order, digest, head: silentHead, manifest: undefined };
+  const time = { wallMs: order, monotonicMs: order };
+  return { order, time, digest, head: silentHead, etag: undefined, manifest: undefined };
 }
 
 describe('pending tags', () => {

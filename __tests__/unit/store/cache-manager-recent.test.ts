@@ -66,6 +66,26 @@ describe('recent answers', () => {
     expect(await found).toBeUndefined();
   });
 
+  test('a cache that hangs holds up one caller, not each, and is tried again after a rest', async () => {
+    const clock = new FakeClock();
+    let asked = 0;
+    const get = () => {
+      asked += 1;
+      return asked === 1 ? new Promise<never>(() => undefined) : Promise.resolve({ value: 1, deadlineMs: Infinity });
+    };
+    const recent = createRecent({ clock, cache: { get, set: get, del: get } });
+    const found = recent.find('key');
+    await nextTurn();
+    clock.advance(250);
+    expect(await found).toBeUndefined();
+    expect(await recent.find('key')).toBeUndefined();
+    clock.advance(9999);
+    expect(await recent.find('key')).toBeUndefined();
+    expect(asked).toBe(1);
+    clock.advance(1);
+    expect(await recent.find('key')).toBe(1);
+  });
+
   test('what another program left in the cache is not believed', async () => {
     const cache = { get: () => Promise.resolve('text'), set: () => Promise.resolve(), del: () => Promise.resolve() };
     expect(await createRecent({ clock: new FakeClock(), cache }).find('key')).toBeUndefined();

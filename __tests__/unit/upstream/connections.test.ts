@@ -1,6 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createGate } from '../../support/gate.ts';
-import { blobDigest, blobReply, blobText, createGuarded, grantToken, manifestReply, tag } from './answers.ts';
+import type { RawServer } from '../../support/raw-server.ts';
+import { mediaTypes } from '../../../src/oci/media-type.ts';
+import {
+  blobDigest,
+  blobReply,
+  blobText,
+  createGuarded,
+  grantToken,
+  manifestDigest,
+  manifestReply,
+  manifestText,
+  tag,
+} from './answers.ts';
 import { createFixture, readAll, type Fixture, type Reply } from './fixture.ts';
 
 let fixture: Fixture;
@@ -14,16 +26,25 @@ afterEach(async () => {
 const bigBody = Buffer.alloc(200_000, 'x');
 
 describe('connections', () => {
-  test.each([401, 403, 404, 429, 500])(
+  test.each([401, 403, 404, 500])(
     'are not used up by bodies of 200 kB that come with %i and nobody reads',
     async (status) => {
       const { url } = await fixture.serve(({ target }) =>
         target.includes('/good/') ? manifestReply : { status, body: bigBody },
       );
       const upstream = fixture.open(url);
-      for (let n = 0; n < 40; n += 1) await expect(upstream.getManifest('bad', tag)).rejects.toBeDefined();
-      await expect(upstream.getManifest('good', tag)).resolves.toBeDefined();
-      for (let n = 0; n < 40; n += 1) await expect(upstream.openBlob('bad', blobDigest)).rejects.toBeDefined();
+      // Half of all is well, so that nobody takes it for an outage.
+      const getGood = async () => {
+        for (let n = 0; n < 2; n += 1) await upstream.getManifest('good', tag);
+      };
+      for (let n = 0; n < 40; n += 1) {
+        await getGood();
+        await expect(upstream.getManifest('bad', tag)).rejects.toBeDefined();
+      }
+      for (let n = 0; n < 40; n += 1) {
+        await getGood();
+        await expect(upstream.openBlob('bad', blobDigest)).rejects.toBeDefined();
+      }
       await expect(upstream.headBlob('bad', blobDigest)).rejects.toBeDefined();
     },
   );
@@ -79,6 +100,42 @@ describe('connections', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  test('are kept after the HEAD of a manifest, not after that of a blob', async () => {
+    const server = await fixture.serve((request) =>
+      request.target.includes('/blobs/') ? blobReply(request) : manifestReply,
+    );
+    const upstream = fixture.open(server.url);
+    for (let n = 0; n < 5; n += 1) await upstream.headManifest('a', tag);
+    await upstream.getManifest('a', tag);
+    expect(server.connections.accepted).toBe(1);
+    for (let n = 0; n < 5; n += 1) await upstream.headBlob('a', blobDigest);
+    expect(server.connections.accepted).toBe(6);
+  });
+
+  test.each([
+    ['at once', (): Promise<void> => Promise.resolve()],
+    [
+      'only when the next request is there',
+      async (server: RawServer) => await server.until(() => server.requests.length === 2),
+    ],
+  ])('on which a HEAD is answered with a body, %s, spoil no other answer', async (_when, wait) => {
+    const { promise: started, resolve: start } = Promise.withResolvers<RawServer>();
+    const head = `HTTP/1.1 200 OK\r\ncontent-type: ${mediaTypes.ociIndex}\r\ncontent-length: 25\r\n\r\n`;
+    const server = await fixture.serve((request) => {
+      if (request.id > 1) return manifestReply;
+      return async ({ socket }) => {
+        socket.write(head);
+        void started.then(wait).then(() => socket.write('{"schemaVersion":2,"x":1}'));
+        await Promise.resolve();
+      };
+    });
+    start(server);
+    const upstream = fixture.open(server.url);
+    await expect(upstream.headManifest('a', tag)).resolves.toMatchObject({ mediaType: mediaTypes.ociIndex });
+    const { bytes, digest } = await upstream.getManifest('a', tag);
+    expect([Buffer.from(bytes).toString(), digest]).toEqual([manifestText, manifestDigest]);
+  });
+
   test('that are new and reset are a failure: it is not asked twice', async () => {
     const server = await fixture.serve(
       () =>
@@ -128,6 +185,37 @@ describe('connections', () => {
     await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
     isKnown = true;
     await expect(upstream.headManifest('a', tag)).resolves.toBeDefined();
+    await own.close();
+  });
+
+  test('whose name is looked up for ever are a timeout, and one without addresses is a failure', async () => {
+    const own = createFixture({
+      timeouts: { connectMs: 50, headersMs: 30_000, bodyMs: 30_000 },
+      lookup(hostname, _options, callback) {
+        if (hostname.startsWith('empty')) callback(null, []);
+      },
+    });
+    await expect(own.open('http://slow.example.com').headManifest('a', tag)).rejects.toMatchObject({
+      kind: 'upstream-timeout',
+    });
+    await expect(own.open('http://empty.example.com').headManifest('a', tag)).rejects.toMatchObject({
+      kind: 'upstream-failed',
+      isFinal: false,
+    });
+    await own.close();
+  });
+
+  test('go to the next address of a name where the first is dead', async () => {
+    const own = createFixture({
+      lookup(_hostname, _options, callback) {
+        callback(null, [
+          { address: '::1', family: 6 },
+          { address: '127.0.0.1', family: 4 },
+        ]);
+      },
+    });
+    const server = await own.serve(() => manifestReply);
+    await expect(own.open(`http://registry.example.com:${server.port}`).headManifest('a', tag)).resolves.toBeDefined();
     await own.close();
   });
 

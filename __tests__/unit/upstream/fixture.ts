@@ -2,8 +2,7 @@ import type { Clock, Timer } from '../../../src/telemetry/clock.ts';
 import { createHealth, type Health } from '../../../src/telemetry/health.ts';
 import { silentMeter, type Meter } from '../../../src/telemetry/metrics.ts';
 import type { UpstreamContext, UpstreamOptions, UpstreamUrlOptions } from '../../../src/upstream/options.ts';
-import { createRegistryUpstream } from '../../../src/upstream/registry-upstream.ts';
-import type { Upstream } from '../../../src/upstream/upstream.ts';
+import { createRegistryUpstream, type RegistryUpstream } from '../../../src/upstream/registry-upstream.ts';
 import { startRawServer, type Connection, type RawServer, type RecordedRequest } from '../../support/raw-server.ts';
 
 /** Time that stands still until the test moves it. */
@@ -14,7 +13,7 @@ export interface ManualClock extends Clock {
   untilTimer(delayMs: number): Promise<void>;
 }
 
-function createManualClock(startWallMs = Date.UTC(2026, 0, 1)): ManualClock {
+export function createManualClock(startWallMs = Date.UTC(2026, 0, 1)): ManualClock {
   let nowMs = 0;
   const timers = new Set<{ readonly dueMs: number; readonly delayMs: number; readonly onTime: () => void }>();
   let waiters: (() => void)[] = [];
@@ -52,7 +51,10 @@ export interface Fixture {
   readonly lines: readonly string[];
   readonly requests: readonly Parameters<Meter['upstreamRequest']>[0][];
   /** An upstream with one URL; closed by `close`. */
-  open(url: string | UpstreamUrlOptions | readonly UpstreamUrlOptions[], more?: Partial<UpstreamOptions>): Upstream;
+  open(
+    url: string | UpstreamUrlOptions | readonly UpstreamUrlOptions[],
+    more?: Partial<UpstreamOptions>,
+  ): RegistryUpstream;
   /** A raw loopback server; closed by `close`. */
   serve(answer: (request: RecordedRequest) => Reply | Promise<Reply>, host?: string): Promise<RawServer>;
   close(): Promise<void>;
@@ -77,6 +79,7 @@ export function createFixture(overrides: Partial<UpstreamContext> = {}): Fixture
     meter: { ...silentMeter, upstreamRequest: (facts) => void requests.push(facts) },
     health,
     timeouts: { connectMs: 5_000, headersMs: 30_000, bodyMs: 20_000 },
+    random: () => 0,
     ...overrides,
   };
   const closing: (() => Promise<void>)[] = [];

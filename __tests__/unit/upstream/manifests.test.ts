@@ -14,6 +14,49 @@ afterEach(async () => {
 
 const type = { 'content-type': mediaTypes.ociManifest };
 
+describe('a manifest with an ETag', () => {
+  const serve = async (login?: { username: string; password: { password: string } }) => {
+    const script = { etag: '"one"' };
+    const server = await fixture.serve(({ headers, method }) =>
+      method === 'GET' && headers['if-none-match'] === script.etag
+        ? { status: 304, headers: { etag: script.etag } }
+        : { status: 200, headers: { ...type, etag: script.etag }, body: manifestText },
+    );
+    const upstream = fixture.open(login === undefined ? server.url : { url: server.url, login });
+    return { script, server, upstream };
+  };
+
+  test('is not sent again while it is the same', async () => {
+    const { script, server, upstream } = await serve();
+    await expect(upstream.findChangedManifest('a', tag, '"one"')).resolves.toBeUndefined();
+    expect(server.requests[0]).toMatchObject({ method: 'GET', headers: { 'if-none-match': '"one"' } });
+    script.etag = '"two"';
+    await expect(upstream.findChangedManifest('a', tag, '"one"')).resolves.toMatchObject({ etag: '"two"' });
+    await expect(upstream.getManifest('a', tag)).resolves.toMatchObject({ etag: '"two"' });
+    expect(server.requests[2]?.headers).not.toHaveProperty('if-none-match');
+    expect(server.connections.accepted).toBe(1);
+  });
+
+  test('is compared after an anonymous HEAD where there is a login that is not shared', async () => {
+    const { server, upstream } = await serve({ username: 'robot', password: { password: 'secret' } });
+    await expect(upstream.findChangedManifest('a', tag, '"one"')).resolves.toBeUndefined();
+    expect(server.requests.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+  });
+
+  test('is a failure where nobody asked for a 304', async () => {
+    const { url } = await fixture.serve(() => ({ status: 304 }));
+    await expect(fixture.open(url).getManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed' });
+    await expect(fixture.open(url).headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed' });
+  });
+
+  test('that is gone is unknown', async () => {
+    const { url } = await fixture.serve(() => ({ status: 404 }));
+    await expect(fixture.open(url).findChangedManifest('a', tag, '"one"')).rejects.toMatchObject({
+      kind: 'manifest-unknown',
+    });
+  });
+});
+
 describe('a manifest', () => {
   test('is resolved by HEAD, with every type accepted and no encoding', async () => {
     const { url, requests } = await fixture.serve(() => manifestReply);
@@ -84,7 +127,7 @@ describe('a manifest', () => {
     [401, {}, { kind: 'manifest-unknown', isFinal: true }],
     [429, { 'retry-after': '20' }, { kind: 'upstream-throttled', retryAfterMs: 20_000, isFinal: false }],
     [429, { 'x-retry-after': '20' }, { kind: 'upstream-throttled', retryAfterMs: 20_000 }],
-    [429, {}, { kind: 'upstream-throttled', retryAfterMs: undefined }],
+    [429, {}, { kind: 'upstream-throttled', retryAfterMs: 5_000 }],
     [503, { 'retry-after': 'Thu, 01 Jan 2026 00:01:00 GMT' }, { kind: 'upstream-failed', retryAfterMs: 60_000 }],
     [500, {}, { kind: 'upstream-failed', retryAfterMs: undefined, isFinal: false }],
     [204, {}, { kind: 'upstream-failed' }],

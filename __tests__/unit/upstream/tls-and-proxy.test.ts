@@ -5,7 +5,16 @@ import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { startCanary } from '../../support/canary.ts';
 import { blobDigest, manifestText, tag } from './answers.ts';
-import { authority, clientCertificate, clientKey, serverCertificate, serverKey } from './certificates.ts';
+import {
+  authority,
+  clientCertificate,
+  clientKey,
+  expiredCertificate,
+  futureCertificate,
+  outOfTimeKey,
+  serverCertificate,
+  serverKey,
+} from './certificates.ts';
 import { createFixture, readAll, type Fixture } from './fixture.ts';
 
 let fixture: Fixture;
@@ -64,6 +73,28 @@ describe('TLS', () => {
     const right = other.open(`https://registry.example.com:${port}`, { tls });
     await expect(right.getManifest('a', tag)).resolves.toBeDefined();
     await other.close();
+  });
+
+  test.each([
+    ['is over', expiredCertificate, 'CERT_HAS_EXPIRED'],
+    ['is not valid yet', futureCertificate, 'CERT_NOT_YET_VALID'],
+  ])('fails loudly where the certificate %s, until it is renewed', async (_how, cert, code) => {
+    let asked = 0;
+    const server = createServer({ cert, key: outOfTimeKey }, (_request, response) => {
+      asked += 1;
+      response.setHeader('content-type', 'application/vnd.oci.image.manifest.v1+json').end(manifestText);
+    });
+    const port = await listen(server);
+    const upstream = fixture.open(`https://127.0.0.1:${port}`, { tls: { ca: `${cert}\n${authority}` } });
+    for (let n = 0; n < 3; n += 1) {
+      await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
+    }
+    expect(asked).toBe(0);
+    const lines = fixture.lines.filter((line) => line.includes(code));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/certificate of this host is not valid.*registry\.test/);
+    server.setSecureContext({ cert: serverCertificate, key: serverKey });
+    await expect(upstream.headManifest('a', tag)).resolves.toBeDefined();
   });
 
   test('shows the client certificate to the registry, and to nobody it leads to', async () => {

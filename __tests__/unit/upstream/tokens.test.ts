@@ -109,6 +109,7 @@ describe('tokens', () => {
     });
     await expect(upstream.headManifest('a', tag)).rejects.toMatchObject(expected);
     isDown = false;
+    fixture.clock.advance(7_001);
     await expect(upstream.headManifest('a', tag)).resolves.toMatchObject({ provenance: 'public' });
   });
 

@@ -2,6 +2,7 @@ import { parseReference } from '../../../../src/oci/reference.ts';
 import type { Digest } from '../../../../src/oci/digest.ts';
 import { createMirror } from '../../../../src/mirror/mirror.ts';
 import type { Mirror } from '../../../../src/mirror/mirror-api.ts';
+import type { TagPolicy } from '../../../../src/mirror/tag-policies.ts';
 import type { Demand, ServedBlob, ServedBlobHead, ServedManifest } from '../../../../src/mirror/pull.ts';
 import { createHealth } from '../../../../src/telemetry/health.ts';
 import { silentLog } from '../../../../src/telemetry/log.ts';
@@ -15,7 +16,7 @@ import { ScriptedUpstream } from './scripted-upstream.ts';
 
 const second = 1000;
 export const minute = 60 * second;
-const day = 24 * 60 * minute;
+export const day = 24 * 60 * minute;
 
 /** The mirror over a store in memory, upstreams that the test scripts and a clock that the test moves. */
 export class MirrorBench {
@@ -23,6 +24,7 @@ export class MirrorBench {
   readonly content = new MemoryContentStore();
   readonly catalog = new MemoryCatalog();
   readonly recent = new MemoryRecent(this.clock);
+  readonly misses = new MemoryRecent(this.clock);
   readonly upstream = new ScriptedUpstream();
   readonly other = new ScriptedUpstream('other.example');
   readonly health = createHealth();
@@ -30,6 +32,7 @@ export class MirrorBench {
   /** As configured; to be changed before the pull that it is for. */
   limits = {
     tagTtlMs: 5 * minute,
+    tagPolicies: [] as readonly TagPolicy[],
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 30 * day,
     checkTimeoutMs: 2 * second,
@@ -45,6 +48,7 @@ export class MirrorBench {
       content: this.content,
       catalog: this.catalog,
       recent: this.recent,
+      misses: this.misses,
       space: { fits: () => true, reserve: () => () => {}, makeRoom: async () => await Promise.resolve(false) },
       fillLimits,
       connectionsPerUpstream: 32,

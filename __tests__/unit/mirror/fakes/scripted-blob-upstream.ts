@@ -134,6 +134,10 @@ export class ScriptedBlobUpstream implements Upstream {
     return await Promise.reject(new Error('not asked for in these tests'));
   }
 
+  async findChangedManifest(): Promise<never> {
+    return await Promise.reject(new Error('not asked for in these tests'));
+  }
+
   async listTags(): Promise<never> {
     return await Promise.reject(new Error('not asked for in these tests'));
   }

@@ -6,6 +6,7 @@ import type {
   BlobStream,
   FetchedManifest,
   ManifestHead,
+  ManifestOptions,
   OpenBlobOptions,
   ReferrersList,
   TagList,
@@ -26,6 +27,8 @@ export class ScriptedUpstream implements Upstream {
   readonly sharesCredentials = false;
   readonly hasLogin = false;
   readonly asked: string[] = [];
+  /** Those of them that the cache could do without. */
+  readonly optional: string[] = [];
   /** What each pull had come through. */
   readonly hops: (readonly string[])[] = [];
   /** What everything is answered with, while it is set. */
@@ -66,14 +69,26 @@ export class ScriptedUpstream implements Upstream {
     };
   }
 
-  async headManifest(repository: string, reference: Reference): Promise<ManifestHead> {
+  async headManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<ManifestHead> {
     const name = nameOf(repository, reference);
+    if (options?.isOptional === true) this.optional.push(`HEAD ${name}`);
     return await this.#answer(`HEAD ${name}`, this.heads.get(name) ?? headOf(this.#manifest(name)));
   }
 
-  async getManifest(repository: string, reference: Reference): Promise<FetchedManifest> {
+  async getManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<FetchedManifest> {
     const name = nameOf(repository, reference);
+    if (options?.isOptional === true) this.optional.push(`GET ${name}`);
     return await this.#answer(`GET ${name}`, this.#manifest(name));
+  }
+
+  async findChangedManifest(
+    repository: string,
+    reference: Reference,
+    etag: string,
+  ): Promise<FetchedManifest | undefined> {
+    const name = nameOf(repository, reference);
+    const manifest = await this.#answer(`GET ${name} unless ${etag}`, this.#manifest(name));
+    return manifest.etag === etag ? undefined : manifest;
   }
 
   async headBlob(repository: string): Promise<BlobHead> {
@@ -142,7 +157,12 @@ export const silentHead: ManifestHead = {
   fetched: undefined,
 };
 
-/** Upstream's 404: final, and in words of its own. */
+/** Upstream's 404: final, attested, and in words of its own. */
+export function absent(kind: 'blob-unknown' | 'manifest-unknown'): MirrorError {
+  return new MirrorError({ kind, message: 'unknown to docker.io', isFinal: true, isAbsence: true });
+}
+
+/** What a refusal to anybody looks like: final, but it attests nothing. */
 export function unknown(kind: 'blob-unknown' | 'manifest-unknown'): MirrorError {
   return new MirrorError({ kind, message: 'unknown to docker.io', isFinal: true });
 }
