@@ -154,6 +154,19 @@ export const freshnessRows: readonly Row[] = [
     },
   },
   {
+    name: 'upstream silent, a tag that is not in the cache',
+    bar: '504 within 31 s',
+    async run(bench) {
+      const { upstream, ask } = await setUpWarm(bench, { tagTtl: '1h' });
+      await upstream.script({}, silence);
+      const pulled = await ask(unknown);
+      return {
+        passes: pulled.status === 504 && pulled.totalMs < 31_000,
+        figures: `${pulled.status} after ${seconds(pulled.totalMs)}`,
+      };
+    },
+  },
+  {
     name: 'tag moved upstream',
     bar: 'seen within TTL + 1 s',
     async run(bench) {
