@@ -1,4 +1,4 @@
-import type { Digest } from '../oci/digest.ts';
+import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { headBlob, openBlob, type Shortcuts } from './blob-requests.ts';
@@ -8,7 +8,7 @@ import type { UpstreamContext, UpstreamOptions } from './options.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { askThrough, type Registry } from './registry-request.ts';
 import type { UpstreamStatus } from './upstream-status.ts';
-import type { BlobStream, BlobTransfer, OpenBlobOptions, Upstream } from './upstream.ts';
+import type { BlobStream, BlobTransfer, FetchedManifest, OpenBlobOptions, Upstream } from './upstream.ts';
 
 /** For how many blobs is remembered which URL they came from last. */
 const maxLastUrls = 256;
@@ -45,7 +45,13 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
     },
     getManifest(name, reference, how = {}) {
       const question = { ...how, repository: prefix + name, reference };
-      return inOrder(sourcesOf(reference), ({ registry }) => getManifest(registry, question));
+      const sources = sourcesOf(reference);
+      return inOrder(sources, async (client) => {
+        const fetched = await getManifest(client.registry, question);
+        // Where another URL can be asked, wrong bytes end only this one's turn; of the last one's the mirror speaks.
+        if (client !== sources.at(-1)) requireDigest(fetched, reference, client.registry.name);
+        return fetched;
+      });
     },
     findChangedManifest(name, reference, etag, how = {}) {
       const question = { ...how, repository: prefix + name, reference };
@@ -71,6 +77,15 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
     },
   };
   return view;
+}
+
+/** @throws MirrorError `content-mismatch` when a manifest asked for by digest is another one */
+function requireDigest({ bytes }: FetchedManifest, reference: Reference, name: string): void {
+  if (reference.type === 'tag') return;
+  const { digest } = reference;
+  if (computeDigest(digestAlgorithm(digest), bytes) === digest) return;
+  const message = `${name} sent another manifest than the digest names`;
+  throw new MirrorError({ kind: 'content-mismatch', message });
 }
 
 /** The first success; if there is none, the failure that says the least about the content. */

@@ -49,6 +49,12 @@ describe('of several URLs', () => {
     await expect(upstream.getManifest('a', digest)).resolves.toMatchObject({ digest: manifestDigest });
   });
 
+  test('the next is asked when one sends another manifest than the digest names', async () => {
+    const { upstream, counts } = await open(() => ({ ...manifestReply, body: '{"schemaVersion":1}' }) as Reply, any);
+    await expect(upstream.getManifest('a', digest)).resolves.toMatchObject({ digest: manifestDigest });
+    expect(counts()).toEqual([1, 1]);
+  });
+
   test('only the last is believed about tags', async () => {
     const { upstream, counts } = await open(any, () => ({ status: 404 }));
     await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'manifest-unknown' });
