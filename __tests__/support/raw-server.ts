@@ -1,5 +1,6 @@
 // An HTTP/1.1 server on a bare socket: it can do everything a real server must not.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { findFreePort } from './free-port.ts';
 import { createSignal } from './signal.ts';
 
 /** One request as it came, and what became of its answer. */
@@ -108,7 +109,8 @@ export async function startRawServer(answer: Answer, host = '127.0.0.1'): Promis
     await new Promise((resolve) => closing.close(resolve));
   };
 
-  const port = await listen(0);
+  // One that is still there for it after `down`.
+  const port = await listen(host === '127.0.0.1' ? await findFreePort() : 0);
   return {
     host,
     port,

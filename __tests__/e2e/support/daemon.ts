@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toolPath } from './tools.ts';
@@ -64,17 +63,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await delay(pollEveryMs);
   }
   return { pid, output: () => output, stop };
-}
-
-/** A loopback port that nobody listened on a moment ago. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** True when `url` answers with status 200. */

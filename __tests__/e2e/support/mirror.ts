@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import { answers, findFreePort, startDaemon, type Daemon } from './daemon.ts';
+import { findFreePort } from '../../support/free-port.ts';
+import { answers, startDaemon, type Daemon } from './daemon.ts';
 
 /** The built program, as its own process. */
 export interface Mirror {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answers, findFreePort, startDaemon, type Daemon } from './daemon.ts';
+import { findFreePort } from '../../support/free-port.ts';
+import { answers, startDaemon, type Daemon } from './daemon.ts';
 import { getTool } from './tools.ts';
 
 /** Debian's `docker-registry`, storing under a directory. It keeps its port through a stop and a start. */
