@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { RecordedRequest } from '../../support/raw-server.ts';
+import { mediaTypes } from '../../../src/oci/media-type.ts';
 import type { Reference } from '../../../src/oci/reference.ts';
 import { createUpstreams } from '../../../src/upstream/upstreams.ts';
 import { blobDigest, blobReply, blobText, manifestDigest, manifestReply, tag } from './answers.ts';
@@ -13,6 +14,11 @@ afterEach(async () => {
   await fixture.close();
 });
 
+const otherManifestReply: Reply = {
+  status: 200,
+  headers: { 'content-type': mediaTypes.ociManifest },
+  body: '{"schemaVersion":1}',
+};
 const digest: Reference = { type: 'digest', digest: manifestDigest };
 const any = (request: RecordedRequest): Reply =>
   request.target.includes('/blobs/') ? blobReply(request) : manifestReply;
@@ -50,7 +56,7 @@ describe('of several URLs', () => {
   });
 
   test('the next is asked when one sends another manifest than the digest names', async () => {
-    const { upstream, counts } = await open(() => ({ ...manifestReply, body: '{"schemaVersion":1}' }) as Reply, any);
+    const { upstream, counts } = await open(() => otherManifestReply, any);
     await expect(upstream.getManifest('a', digest)).resolves.toMatchObject({ digest: manifestDigest });
     expect(counts()).toEqual([1, 1]);
   });
