@@ -2,6 +2,7 @@
 // so it may import built-in modules only, and know nothing of the program it makes room for.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 
@@ -13,6 +14,10 @@ const threadPoolSize = '32';
 
 /** What ends the parent must end the child; the last two come from a terminal to both. */
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** Names the descriptor of the pipe that ties the program to the older Node which started it. */
+const lifelineVariable = 'STOWAGE_LIFELINE';
+const lifelineFd = 3;
 
 /** Starts the program again under the given Node; ends with that process's exit status. */
 export type Restart = (nodePath: string) => Promise<number>;
@@ -34,6 +39,7 @@ export interface RuntimeOptions {
  */
 export async function ensureRuntime(options: RuntimeOptions = {}): Promise<boolean> {
   process.env['UV_THREADPOOL_SIZE'] ??= threadPoolSize;
+  dieWithParent();
   const version = options.version ?? process.versions.node;
   if (isRecentEnough(version)) return true;
   const writeError = options.writeError ?? ((line: string) => process.stderr.write(`${line}\n`));
@@ -68,7 +74,10 @@ function findPackagedNode(): string | undefined {
 
 /** The same arguments under another Node. Signals reach the child, its end becomes ours. */
 async function restartUnder(nodePath: string): Promise<number> {
-  const child = spawn(nodePath, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' });
+  const child = spawn(nodePath, [...process.execArgv, ...process.argv.slice(1)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    env: { ...process.env, [lifelineVariable]: String(lifelineFd) },
+  });
   const forward = (signal: NodeJS.Signals): void => {
     // Sent on, it would be the second one there, which ends the program at once.
     if (!isFromTerminal(signal)) child.kill(signal);
@@ -89,6 +98,22 @@ async function restartUnder(nodePath: string): Promise<number> {
   } finally {
     for (const signal of endingSignals) process.off(signal, forward);
   }
+}
+
+/**
+ * Whoever kills the process that it started with -9 means the mirror, which holds the port and the cache: the pipe
+ * between the two closes with the older Node's end, however that comes about.
+ */
+function dieWithParent(): void {
+  if (process.env[lifelineVariable] !== String(lifelineFd)) return;
+  Reflect.deleteProperty(process.env, lifelineVariable);
+  const lifeline = new Socket({ fd: lifelineFd, readable: true, writable: false });
+  lifeline.once('end', die).once('error', die).resume().unref();
+}
+
+/** As abruptly as the parent did. */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function isFromTerminal(signal: NodeJS.Signals): boolean {

@@ -101,6 +101,15 @@ describe('a program started by an older Node', () => {
     expect(await once(child, 'exit')).toEqual([4, null]);
   });
 
+  test('does not outlive it, however it ends', async () => {
+    const child = start('wait');
+    const output = child.stdout ?? child;
+    await once(output, 'data');
+    child.kill('SIGKILL');
+    // Both hold the pipe: it closes when both are gone.
+    await once(output, 'close');
+  });
+
   test('is seen to die of a signal', async () => {
     expect(await once(start('die'), 'exit')).toEqual([null, 'SIGKILL']);
   });
