@@ -11,7 +11,6 @@ describe('metrics', () => {
     metrics.upstreamRequest({ upstream: 'ghcr.io', kind: 'token', result: '200', seconds: 1 });
     metrics.upstreamBytes('ghcr.io', 50);
     const fill = { upstream: 'ghcr.io', result: 'committed', seconds: 2, bytes: 50 } as const;
-    // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- this fill is no array's
     metrics.fillEnded(fill);
     metrics.digestMismatch('ghcr.io');
     metrics.storeError('write');
