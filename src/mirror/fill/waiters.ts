@@ -16,7 +16,7 @@ export class Waiters {
     this.#clock = clock;
   }
 
-  /** Resolves at the next waking. The result of `subscribe` in promise form cannot be taken back; `signal` does. */
+  /** Resolves at the next waking, or when `signal` fires. */
   wait(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
