@@ -54,8 +54,6 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     health: createHealth(),
   };
   const instanceId = config.instance ?? randomUUID().slice(0, 8);
-  const { path, maxSizeBytes, minFreeBytes, lockWaitMs } = config.cache;
-  const store = await openStore({ path, maxSizeBytes, minFreeBytes, lockWaitMs, ...telemetry });
   const context = { ...telemetry, instanceId, version: options.version, timeouts: defaultTimeouts };
   const proxy = findProxy(options.environment);
   const upstreams = createUpstreams(
@@ -66,9 +64,19 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     telemetry.log.warn({ upstream: name }, 'shareCredentials: whoever reaches this mirror sees what its login sees');
   }
   try {
-    return await listen(config, { store, upstreams, instanceId, ...telemetry });
+    return await startWithStore(config, { upstreams, instanceId, ...telemetry });
   } catch (error) {
     await upstreams.close();
+    throw error;
+  }
+}
+
+async function startWithStore(config: Config, parts: Omit<Parts, 'store'>): Promise<Service> {
+  const { path, maxSizeBytes, minFreeBytes, lockWaitMs } = config.cache;
+  const store = await openStore({ path, maxSizeBytes, minFreeBytes, lockWaitMs, ...parts });
+  try {
+    return await listen(config, { ...parts, store });
+  } catch (error) {
     await store.close();
     throw error;
   }
