@@ -67,7 +67,7 @@ export function createBreakers({ transport, baseUrl, headers, log }: BreakersOpt
         else attempt.succeeded();
         return response;
       } catch (error) {
-        // What has no cause was our own refusal; who left, or may not be dialled, is not upstream's fault.
+        // What has no cause was our own refusal; who left, may not be dialled or got no socket is not upstream's fault.
         const cause = error instanceof MirrorError ? error.cause : error;
         const failure = cause === undefined ? 'refused' : nameFailure(cause);
         if (failure === 'timeout' || failure === 'failed') {

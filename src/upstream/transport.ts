@@ -34,7 +34,7 @@ export interface Transport {
   readonly name: string;
   readonly clock: Clock;
   readonly bodyTimeoutMs: number;
-  /** @throws MirrorError `upstream-failed`, `upstream-timeout` */
+  /** @throws MirrorError `upstream-failed`, `upstream-timeout`, `overloaded` when this machine has no socket to give */
   send(request: TransportRequest): Promise<TransportResponse>;
   receivedBytes(count: number): void;
   /** Cuts what is under way. */
