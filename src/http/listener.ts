@@ -9,6 +9,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../telemetry/clock.ts';
+import { findConnectionBound } from './connection-bound.ts';
 
 /** Port 0 lets the system choose. IPv6 without brackets. */
 export interface ListenAddress {
@@ -35,6 +36,8 @@ export interface ListenerOptions {
   readonly keepAliveTimeoutMs?: number;
   /** From the connection, or the first byte of a further request, to the end of its headers; default 10 s. */
   readonly headersTimeoutMs?: number;
+  /** On all addresses together; a client too many finds its connection closed. Default: what the descriptors allow. */
+  readonly maxConnections?: number;
 }
 
 /** A burst of nodes that start together must not be refused by the kernel. */
@@ -45,20 +48,33 @@ const maxHeaderSize = 32 * 1024;
 /** Makes a listener that is not bound yet. */
 export function createListener(options: ListenerOptions): Listener {
   const sockets = new Map<Socket, Set<ServerResponse>>();
+  /** Those that have been answered and are kept for later, the longest idle first. */
+  const idle = new Set<Socket>();
   const servers: Server[] = [];
+  const maxConnections = options.maxConnections ?? findConnectionBound() ?? Infinity;
   let ending: Promise<void> | undefined;
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     const running = sockets.get(socket) ?? new Set();
     running.add(response);
+    idle.delete(socket);
     if (ending !== undefined) response.shouldKeepAlive = false;
     response.once('close', () => {
       running.delete(response);
+      if (running.size > 0 || !sockets.has(socket)) return;
       // An answer whose headers went out before the end began has not told the client to close.
-      if (ending !== undefined && running.size === 0) socket.destroySoon();
+      if (ending !== undefined) socket.destroySoon();
+      else idle.add(socket);
     });
     options.handler(request, response);
+  };
+
+  /** A client that only keeps its connection for later goes before the one that has just come. */
+  const makeRoom = (newest: Socket): void => {
+    const [longestIdle = newest] = idle;
+    idle.delete(longestIdle);
+    longestIdle.destroy();
   };
 
   const createOne = (): Server => {
@@ -76,7 +92,11 @@ export function createListener(options: ListenerOptions): Listener {
     );
     server.on('connection', (socket: Socket) => {
       sockets.set(socket, new Set());
-      socket.once('close', () => sockets.delete(socket));
+      socket.once('close', () => {
+        sockets.delete(socket);
+        idle.delete(socket);
+      });
+      if (sockets.size > maxConnections) makeRoom(socket);
     });
     // With a listener of its own, no "100 Continue" is sent: no body is wanted.
     server.on('checkContinue', onRequest);

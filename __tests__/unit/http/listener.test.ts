@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent, type RequestListener, type ServerResponse } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { createListener, type Listener } from '../../../src/http/listener.ts';
-import { systemClock, type Clock } from '../../../src/telemetry/clock.ts';
+import { createListener, type Listener, type ListenerOptions } from '../../../src/http/listener.ts';
+import { systemClock } from '../../../src/telemetry/clock.ts';
 import { pollUntil } from '../../support/signal.ts';
 import { pull, startPull } from '../../support/raw-client.ts';
 import { createManualClock } from './manual-clock.ts';
@@ -19,7 +19,7 @@ afterEach(async () => {
   await Promise.all(opened.listeners.splice(0).map((listener) => listener.close({ drainMs: 0 })));
 });
 
-async function start(handler: RequestListener, options: { clock?: Clock; headersTimeoutMs?: number } = {}) {
+async function start(handler: RequestListener, options: Partial<ListenerOptions> = {}) {
   const listener = createListener({ handler, clock: systemClock, ...options });
   opened.listeners.push(listener);
   const [bound] = await listener.listen([{ host: '127.0.0.1', port: 0 }]);
@@ -176,5 +176,30 @@ describe('time limits', () => {
     expect((await pull(address, '/')).status).toBe(200);
     await closed;
     await pollUntil(() => listener.connections === 0);
+  });
+});
+
+describe('the bound on connections', () => {
+  test('closes one too many at once, and the others are served', async () => {
+    const { handler, begun } = createHeldHandler({ withHead: true });
+    const { listener, port, address } = await start(handler, { maxConnections: 1 });
+    const client = startPull(address, '/');
+    const response = await begun;
+    const [hadError] = (await once(open(port).resume(), 'close')) as [boolean];
+    expect({ hadError, connections: listener.connections }).toEqual({ hadError: false, connections: 1 });
+    response.end('world');
+    expect(await client.done).toMatchObject({ isComplete: true, bytes: 10 });
+  });
+
+  test('ends the longest idle connection before it turns anyone away', async () => {
+    const { listener, address } = await start(hello, { maxConnections: 2 });
+    const agents = [keepAlive(), keepAlive(), keepAlive()];
+    for (const agent of agents) {
+      expect(await pull(address, '/', { agent })).toMatchObject({ status: 200, isComplete: true });
+    }
+    await pollUntil(() => listener.connections === 2);
+    const isConnected = ({ freeSockets }: Agent): boolean => Object.keys(freeSockets).length > 0;
+    await pollUntil(() => agents.filter(isConnected).length === 2);
+    expect(agents.map(isConnected)).toEqual([false, true, true]);
   });
 });
