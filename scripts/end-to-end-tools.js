@@ -19,6 +19,13 @@ const packageOf = {
   busybox: 'busybox-static',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',
+  // What breaks disks: calls that fail, disks that are small, limits that are low.
+  strace: 'strace',
+  'mkfs.ext4': 'e2fsprogs',
+  mount: 'mount',
+  umount: 'mount',
+  unshare: 'util-linux',
+  prlimit: 'util-linux',
 };
 
 /** Where Debian keeps what an ordinary user's PATH leaves out. */

@@ -2,7 +2,7 @@
 import { afterEach } from '@jest/globals';
 import { startCanary, type Canary } from './canary.ts';
 import { startCdn, type Cdn } from './cdn.ts';
-import { startMirrorProcess, type MirrorProcess } from './mirror-process.ts';
+import { startMirrorProcess, type MirrorProcess, type MirrorProcessOptions } from './mirror-process.ts';
 import { checkOracle } from './oracle.ts';
 import { pull, type Pulled } from './raw-client.ts';
 import { startScriptedUpstream, type ScriptedUpstream, type UpstreamOptions } from './scripted-upstream.ts';
@@ -15,7 +15,12 @@ export interface Stage {
   cdn(): Promise<Cdn>;
   canary(): Promise<Canary>;
   /** A mirror of these upstreams; the first is the default one. Entries are merged into its configuration. */
-  mirror(upstreams: ScriptedUpstream | readonly UpstreamEntry[], config?: Config, env?: Env): Promise<MirrorProcess>;
+  mirror(
+    upstreams: ScriptedUpstream | readonly UpstreamEntry[],
+    config?: Config,
+    env?: Env,
+    more?: Pick<MirrorProcessOptions, 'under'>,
+  ): Promise<MirrorProcess>;
   /** Text that may appear in no log and no metric. */
   plantSecret(secret: string): void;
   /** These fills are meant to be left parked. */
@@ -82,13 +87,14 @@ export function setStage(): Stage {
       return cdn;
     },
     canary: async () => keep(await startCanary()),
-    async mirror(entries, config = {}, env = {}) {
+    async mirror(entries, config = {}, env = {}, more = {}) {
       const list = 'url' in entries ? [{ upstream: entries, name: mainName }] : entries;
       const mirror = keep(
         await startMirrorProcess({
           upstreams: list.map(({ upstream, ...entry }, i) => ({ url: upstream.url, default: i === 0, ...entry })),
           config: { ...quick, ...config },
           env,
+          ...more,
         }),
       );
       mirrors.push({ mirror, baseline: mirror.descriptors() });

@@ -17,6 +17,8 @@ export interface MirrorProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The program; default: `STOWAGE_MAIN`, else the built `main.js` nearest to this file. */
   readonly main?: string;
+  /** A command that runs the program as its own process (`prlimit …`), before the program's words. */
+  readonly under?: readonly string[];
 }
 
 /** The owner must `close` it: that ends the process and deletes its cache. */
@@ -48,9 +50,9 @@ export interface MirrorProcess {
 export async function startMirrorProcess(options: MirrorProcessOptions): Promise<MirrorProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'stowage-test-'));
   const [mirrorPort, adminPort] = [await findFreePort(), await findFreePort()];
-  const cachePath = join(directory, 'cache');
   const configFile = join(directory, 'mirror.config.yaml');
   const more = options.config ?? {};
+  const { path: cachePath = join(directory, 'cache') } = (more['cache'] ?? {}) as { path?: string };
   await writeFile(
     configFile,
     formatMirrorConfig({ mirrorPort, adminPort, cachePath, upstreams: options.upstreams, more }),
@@ -62,7 +64,9 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
   let exited = Promise.resolve<number | null>(null);
 
   const start = async (): Promise<void> => {
-    const started = spawn(process.execPath, [options.main ?? findMain(), 'serve', '--config', configFile], {
+    const words = [process.execPath, options.main ?? findMain(), 'serve', '--config', configFile];
+    const [command = '', ...args] = [...(options.under ?? []), ...words];
+    const started = spawn(command, args, {
       cwd: directory,
       env: { PATH: process.env['PATH'], HOME: directory, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -79,7 +83,7 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     });
     await pollUntil(
       async () => {
-        if (hasEnded) throw new Error(`the mirror ended at once:\n${output}`);
+        if (hasEnded) throw new Error(`the mirror ended at once, with status ${await exited}:\n${output}`);
         return (await pull(adminAddress, '/readyz')).status === 200 && (await pull(address, '/v2/')).status === 200;
       },
       { what: 'the mirror to be ready' },
