@@ -1,7 +1,7 @@
 // Story: files that rot, shrink, vanish or are planted behind the mirror's back. Nobody gets wrong bytes as if they were right.
 import { describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { link, lstat, open, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCacheFiles } from '../support/cache-files.ts';
 import { createSeededContent, type Content } from '../support/content.ts';
@@ -225,7 +225,7 @@ describe('in place of a blob', () => {
   test('a directory is no blob, and the pull goes on', async () => {
     const { mirror, fileOf } = await setUp();
     await rm(fileOf(large.digest));
-    execFileSync('mkdir', [fileOf(large.digest)]);
+    await mkdir(fileOf(large.digest));
     expectWhole(await pull(mirror.address, pathOf(large)), large);
     expectWhole(await pull(mirror.address, pathOf(small)), small);
   });

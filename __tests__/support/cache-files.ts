@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pollUntil } from './signal.ts';
 
@@ -22,4 +22,12 @@ export async function listCacheFiles(
 export async function untilCacheIsEmpty(cachePath: string): Promise<readonly string[]> {
   await pollUntil(async () => (await listCacheFiles(cachePath)).length === 0, { deadlineMs: 3000 }).catch(() => {});
   return listCacheFiles(cachePath);
+}
+
+/** Bytes that content, fills and what is in quarantine take on the disk. */
+export async function measureCacheFiles(cachePath: string): Promise<number> {
+  const files = await listCacheFiles(cachePath);
+  // Those that go meanwhile take nothing.
+  const facts = await Promise.all(files.map((file) => lstat(join(cachePath, file)).catch(() => undefined)));
+  return facts.reduce((sum, fact) => sum + (fact?.blocks ?? 0) * 512, 0);
 }

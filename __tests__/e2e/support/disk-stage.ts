@@ -57,7 +57,7 @@ export async function storeErrors(mirror: MirrorProcess): Promise<number> {
 type Degraded = readonly { readonly part: string; readonly reason: string }[];
 
 /** What /readyz calls degraded; it answers 200 all the while. */
-export async function readDegraded(mirror: MirrorProcess): Promise<Degraded> {
+async function readDegraded(mirror: MirrorProcess): Promise<Degraded> {
   const answer = await pull(mirror.adminAddress, '/readyz');
   expect(answer.status).toBe(200);
   return jsonOf(answer)['degraded'] as Degraded;
