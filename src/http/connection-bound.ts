@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readDescriptorLimit } from '../telemetry/descriptor-limit.ts';
 
 /** Listeners, databases, logs, what threads and the loop hold. */
 const ownDescriptors = 64;
@@ -23,19 +23,4 @@ export function boundConnections(descriptors: number | undefined): number | unde
   if (descriptors === undefined) return undefined;
   const bound = Math.max(fewestConnections, Math.floor((descriptors - ownDescriptors) / descriptorsPerPull));
   return bound > worthBounding ? undefined : bound;
-}
-
-/** The soft limit in the text of Linux's /proc/self/limits; undefined when it names none. */
-export function findDescriptorLimit(limits: string): number | undefined {
-  const [, soft] = /^Max open files\s+(\d+)\s/m.exec(limits) ?? [];
-  return soft === undefined ? undefined : Number(soft);
-}
-
-function readDescriptorLimit(): number | undefined {
-  try {
-    return findDescriptorLimit(readFileSync('/proc/self/limits', 'utf8'));
-  } catch {
-    // Not Linux: the limit cannot be read.
-    return undefined;
-  }
 }
