@@ -1,11 +1,10 @@
 // A blob that the disk has no room for.
-import { readFileSync } from 'node:fs';
 import type { MirrorProcess } from '../mirror-process.ts';
 import { jsonOf, pull } from '../raw-client.ts';
 import { listCacheFiles } from '../cache-files.ts';
 import { isRight, megabyte, mebibyte, sleep, type Bench, type Row } from './bench.ts';
 import { findWrongBlobs } from './cache-disk.ts';
-import { countOutcomes, isHit, megabytes, outcomeOf, settlesTo } from './store-checks.ts';
+import { countOutcomes, isHit, megabytes, outcomeOf, readPeakResidentBytes, settlesTo } from './store-checks.ts';
 
 const diskBytes = 40 * mebibyte;
 const large = { seed: 'does not fit', sizeBytes: 52 * megabyte };
@@ -57,12 +56,6 @@ const oneClientRow: Row = {
     };
   },
 };
-
-/** The most resident memory the process ever had, from the kernel's own books. */
-function readPeakResidentBytes(pid: number): number {
-  const [, kilobytes = '0'] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) * 1024;
-}
 
 const manyClientsRow: Row = {
   name: 'store: 52 MB blob on a disk of 40 MB, 20 clients arriving 60 ms apart',

@@ -1,4 +1,5 @@
 // Words that the rows about the store share.
+import { readFileSync } from 'node:fs';
 import type { Pulled } from '../raw-client.ts';
 import { pollUntil } from '../signal.ts';
 import { megabyte } from './bench.ts';
@@ -36,4 +37,10 @@ export function settlesTo(isReached: () => Promise<boolean>, deadlineMs = 10_000
 
 export function megabytes(bytes: number): string {
   return `${(bytes / megabyte).toFixed(1)} MB`;
+}
+
+/** The most resident memory the process ever had, from the kernel's own books. */
+export function readPeakResidentBytes(pid: number): number {
+  const [, kilobytes = '0'] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
 }
