@@ -181,6 +181,7 @@ async function measureEviction(stage: Stage): Promise<void> {
   const { store, mirror, env, onFinding } = stage;
   const before = await readMetrics(mirror.adminAddress);
   const contentBytes = before.get('stowage_store_content_bytes') ?? 0;
+  // The search after the kill may not have come to its end: then it goes on beside the pass.
   await mirror.terminate();
   const maxBytes = Math.floor(contentBytes * 0.9);
   env['STOWAGE__CACHE__MAX_SIZE'] = `${maxBytes}B`;
