@@ -14,7 +14,10 @@ export interface MirrorProcessOptions {
   readonly upstreams: readonly object[];
   /** Further top-level keys of the configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Looked at again at each start. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How long a start may take; default: as long as any wait. */
+  readonly readyWithinMs?: number;
   /** The program; default: `STOWAGE_MAIN`, else the built `main.js` nearest to this file. */
   readonly main?: string;
 }
@@ -82,7 +85,10 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
         if (hasEnded) throw new Error(`the mirror ended at once:\n${output}`);
         return (await pull(adminAddress, '/readyz')).status === 200 && (await pull(address, '/v2/')).status === 200;
       },
-      { what: 'the mirror to be ready' },
+      {
+        what: 'the mirror to be ready',
+        ...(options.readyWithinMs !== undefined && { deadlineMs: options.readyWithinMs }),
+      },
     );
   };
   const end = async (name: NodeJS.Signals): Promise<number | null> => {
@@ -123,7 +129,7 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
 }
 
 /** Beside compiled tests lies compiled source; the sources themselves use the build in `dist`. */
-function findMain(): string {
+export function findMain(): string {
   const named = process.env['STOWAGE_MAIN'];
   if (named !== undefined) return named;
   const besides = fileURLToPath(new URL('../../src/main.js', import.meta.url));
