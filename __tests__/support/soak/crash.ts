@@ -72,8 +72,8 @@ async function recover(
     const broken = describeWrong(item, await pull(mirror.address, item.path));
     if (broken !== undefined) found.push(`pulled again, ${broken}`);
   }
-  // What has not gone by itself does not go now.
-  const deadlineMs = found.length > 0 ? 0 : recoveredWithinMs;
+  // What has not been put right by itself needs no second wait.
+  const deadlineMs = found.length > 0 ? 1000 : recoveredWithinMs;
   found.push(...(await checkRecovered(mirror, { quotaBytes, deadlineMs })).map((line) => `after more pulls, ${line}`));
   const status = await mirror.terminate();
   if (status !== 0) found.push(`the mirror ended with status ${status}`);

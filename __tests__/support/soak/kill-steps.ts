@@ -6,8 +6,10 @@ import { pollUntil } from '../signal.ts';
 
 /** The moment before the `n`th such system call on this file. */
 export interface KillStep {
-  /** Within the cache. */
+  /** Within the cache; of a rename, the new name. */
   readonly path: string;
+  /** The name before, of a rename. */
+  readonly from: string | undefined;
   readonly call: string;
   /** From 1. */
   readonly n: number;
@@ -31,9 +33,11 @@ const calls = [...contentCalls, ...nameCalls, 'renameat2', 'rmdir'];
 const tracer = ['strace', '-D', '-f', '-E', 'UV_THREADPOOL_SIZE=1', '-E', 'UV_USE_IO_URING=0'];
 
 /** The command that kills what it wraps at this step of the cache in `cachePath`. */
-export function killingWrapper(cachePath: string, { path, call, n }: KillStep): readonly string[] {
+export function killingWrapper(cachePath: string, { path, from, call, n }: KillStep): readonly string[] {
   const inject = `inject=${call}:signal=SIGKILL:when=${n}`;
-  return [...tracer, '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-P', join(cachePath, path), '-e', inject];
+  // Of `rename` strace looks at the old name only, of `renameat` at both.
+  const files = [path, from ?? path].flatMap((name) => ['-P', join(cachePath, name)]);
+  return [...tracer, '-qq', '-o', '/dev/null', '-e', `trace=${call}`, ...files, '-e', inject];
 }
 
 /** Runs `run` with a wrapper that writes down its calls, and gives the steps in order of appearance. */
@@ -57,26 +61,27 @@ export async function findKillSteps(
 /** The tracer writes after the mirror's end; the thread that began is the last to be seen ending. */
 function hasWholeTrace(text: string): boolean {
   const [pid = ''] = text.split(' ', 1);
-  return text.includes(`\n${pid} +++ exited with 0`);
+  return new RegExp(String.raw`^${pid} +\+\+\+ exited with`, 'm').test(text);
 }
 
 function countSteps(text: string, cachePath: string): readonly KillStep[] {
-  const counts = new Map<string, Map<string, number>>();
+  const steps: Omit<KillStep, 'of'>[] = [];
+  const counts = new Map<string, number>();
+  const most = new Map<string, number>();
   for (const line of text.split('\n')) {
     const [, thread = '', call = ''] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
-    // Of the two names of a rename the new one tells the step.
-    const path = listPaths(line, cachePath).at(-1);
+    const paths = listPaths(line, cachePath);
+    const path = paths.at(-1);
     if (path === undefined || !calls.includes(call)) continue;
-    const key = JSON.stringify([path, call]);
-    const byThread = counts.get(key) ?? new Map<string, number>();
-    byThread.set(thread, (byThread.get(thread) ?? 0) + 1);
-    counts.set(key, byThread);
+    const key = `${call} ${path}`;
+    const n = 1 + (counts.get(`${thread} ${key}`) ?? 0);
+    counts.set(`${thread} ${key}`, n);
+    // Whichever thread is the first to come to the nth call has the kill.
+    if (n <= (most.get(key) ?? 0)) continue;
+    most.set(key, n);
+    steps.push({ path, from: paths.at(-2), call, n });
   }
-  return [...counts].flatMap(([key, byThread]) => {
-    const [path, call] = JSON.parse(key) as [string, string];
-    const of = Math.max(...byThread.values());
-    return Array.from({ length: of }, (_, i) => ({ path, call, n: i + 1, of }));
-  });
+  return steps.map((step) => ({ ...step, of: most.get(`${step.call} ${step.path}`) ?? step.n }));
 }
 
 /** Names in quotes, and in angle brackets after a descriptor, that lie within the cache. */
@@ -87,10 +92,10 @@ function listPaths(line: string, cachePath: string): readonly string[] {
   });
 }
 
-/** Steps of one kind that follow each other are alike: so many of each, the first and the last among them. */
+/** Of the many writes of a fill, which are alike, so many for each file, the first and the last among them. */
 export function thinOut(steps: readonly KillStep[], most: number): readonly KillStep[] {
-  return steps.filter(({ n, of }) => {
-    if (of <= most) return true;
+  return steps.filter(({ path, n, of }) => {
+    if (of <= most || !path.endsWith('.part')) return true;
     const chosen = Array.from({ length: most }, (_, i) => 1 + Math.round((i * (of - 1)) / (most - 1)));
     return chosen.includes(n);
   });

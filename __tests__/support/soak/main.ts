@@ -14,8 +14,8 @@ interface Repetition {
   readonly seed: number;
 }
 
-/** Of a hundred writes that follow each other not each is a case of its own. */
-const mostAlike = 6;
+/** Of a hundred writes of one fill not each is a case of its own. */
+const writesOfFill = 6;
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,7 +31,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const bench = await openCrashBench();
 try {
-  const steps = thinOut(bench.steps, mostAlike);
+  const steps = thinOut(bench.steps, writesOfFill);
   if (flags.steps) for (const step of steps) print(bench.describe(step));
   else {
     print(`seed ${seed}, ${steps.length} steps`);
