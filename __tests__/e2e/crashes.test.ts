@@ -12,21 +12,29 @@ interface Moment {
   readonly file: RegExp;
   /** The folder that this file is in is meant. */
   readonly isFolder?: boolean;
-  /** From 1; negative numbers count from the last. */
-  readonly n: number;
+  /** Only what comes after this step; default: all. */
+  readonly since?: Pick<Moment, 'call' | 'file'>;
+  /** From 1, which is the default. */
+  readonly n?: number;
 }
 
+const rows = /^catalog\.db-wal$/;
 const moments: readonly (readonly [string, Moment])[] = [
-  ['before the first bytes of a layer are written', { call: 'pwrite64', file: /-layer\.part$/, n: 1 }],
+  ['before the first bytes of a layer are written', { call: 'pwrite64', file: /-layer\.part$/ }],
   ['after the first bytes of a layer were written', { call: 'pwrite64', file: /-layer\.part$/, n: 2 }],
-  ['before the whole layer is forced to the disk', { call: 'fsync', file: /-layer\.part$/, n: 1 }],
-  ['before the layer gets its name', { call: 'rename', file: /\/layer$/, n: 1 }],
-  ['before the name is forced to the disk', { call: 'fsync', file: /\/layer$/, isFolder: true, n: 1 }],
-  ['before a manifest gets its name', { call: 'rename', file: /\/manifest$/, n: 1 }],
-  ['before the first row is written', { call: 'pwrite64', file: /^catalog\.db-wal$/, n: 1 }],
-  ['before the last row is written', { call: 'pwrite64', file: /^catalog\.db-wal$/, n: -1 }],
-  ['before evicted content is deleted', { call: 'unlink', file: /\/old-1$/, n: 1 }],
-  ['before restricted content becomes public', { call: 'rename', file: /\/secret$/, n: 1 }],
+  ['before the whole layer is forced to the disk', { call: 'fsync', file: /-layer\.part$/ }],
+  ['before the layer gets its name', { call: 'rename', file: /\/layer$/ }],
+  ['before the name is forced to the disk', { call: 'fsync', file: /\/layer$/, isFolder: true }],
+  [
+    'before the row of the layer is written',
+    { call: 'pwrite64', file: rows, since: { call: 'rename', file: /\/layer$/ } },
+  ],
+  ['before restricted content becomes public', { call: 'rename', file: /\/secret$/ }],
+  ['before evicted content is deleted', { call: 'unlink', file: /\/old-1$/ }],
+  [
+    'before the row of evicted content is deleted',
+    { call: 'pwrite64', file: rows, since: { call: 'unlink', file: /\/old-1$/ } },
+  ],
 ];
 
 describeWith({ programs: ['strace'] }, 'a mirror killed with -9', () => {
@@ -43,10 +51,15 @@ describeWith({ programs: ['strace'] }, 'a mirror killed with -9', () => {
   });
 });
 
-function getStep({ steps, withNames }: CrashBench, { call, file, isFolder = false, n }: Moment): KillStep {
+function getStep({ steps, withNames }: CrashBench, moment: Moment): KillStep {
+  const { call, file, isFolder = false, since, n = 1 } = moment;
+  const isCallOf = (step: KillStep, wanted: Pick<Moment, 'call' | 'file'>): boolean =>
+    step.call.startsWith(wanted.call) && wanted.file.test(withNames(step.path));
+  const first = since === undefined ? 0 : steps.findIndex((step) => isCallOf(step, since));
   const path = steps.find((step) => file.test(withNames(step.path)))?.path ?? '';
   const wanted = isFolder ? dirname(path) : path;
-  const step = steps.filter((step) => step.call.startsWith(call) && step.path === wanted).at(n < 0 ? n : n - 1);
-  if (step === undefined) throw new Error(`the scenario has no ${call} of ${file.source}`);
+  const found = steps.slice(Math.max(0, first)).filter((step) => step.call.startsWith(call) && step.path === wanted);
+  const step = found[n - 1];
+  if (step === undefined || first < 0) throw new Error(`the scenario has no ${call} of ${file.source}`);
   return step;
 }
