@@ -19,6 +19,8 @@ const packageOf = {
   busybox: 'busybox-static',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',
+  // Kills the mirror at one system call of many.
+  strace: 'strace',
 };
 
 /** Where Debian keeps what an ordinary user's PATH leaves out. */

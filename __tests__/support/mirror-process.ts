@@ -30,8 +30,13 @@ export interface MirrorProcess {
   readonly pid: number;
   /** What it wrote to stdout and stderr, over all starts. */
   readonly output: string;
-  /** Starts it again with the same ports and cache. It must not be running. */
-  start(): Promise<void>;
+  readonly isRunning: boolean;
+  /**
+   * Starts it again with the same ports and cache. It must not be running. `wrapper` is a command that becomes
+   * the mirror, so that the pid stays: what goes before the program on its command line.
+   * @throws Error when it ends before it is ready
+   */
+  start(wrapper?: readonly string[]): Promise<void>;
   /** kill -9, and waits for the end. */
   kill(): Promise<void>;
   /** Sends a signal without waiting. */
@@ -63,9 +68,12 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
   let output = '';
   let child: ChildProcess | undefined;
   let exited = Promise.resolve<number | null>(null);
+  let isRunning = false;
 
-  const start = async (): Promise<void> => {
-    const started = spawn(process.execPath, [options.main ?? findMain(), 'serve', '--config', configFile], {
+  const start = async (wrapper: readonly string[] = []): Promise<void> => {
+    const words = [...wrapper, process.execPath, options.main ?? findMain(), 'serve', '--config', configFile];
+    const [program = process.execPath, ...args] = words;
+    const started = spawn(program, args, {
       cwd: directory,
       env: { PATH: process.env['PATH'], HOME: directory, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -74,9 +82,11 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
     let hasEnded = false;
+    isRunning = true;
     exited = new Promise((resolve) => {
       started.once('exit', (code) => {
         hasEnded = true;
+        isRunning = false;
         resolve(code);
       });
     });
@@ -107,6 +117,9 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     },
     get exited() {
       return exited;
+    },
+    get isRunning() {
+      return isRunning;
     },
     start,
     kill: async () => void (await end('SIGKILL')),
