@@ -19,7 +19,7 @@ const packageOf = {
   busybox: 'busybox-static',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',
-  // What breaks disks: calls that fail, disks that are small, limits that are low.
+  // What breaks disks and kills mirrors at a chosen system call; disks that are small, limits that are low.
   strace: 'strace',
   'mkfs.ext4': 'e2fsprogs',
   mount: 'mount',

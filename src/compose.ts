@@ -72,8 +72,7 @@ export async function startService(config: Config, options: ServiceOptions): Pro
 }
 
 async function startWithStore(config: Config, parts: Omit<Parts, 'store'>): Promise<Service> {
-  const { path, maxSizeBytes, minFreeBytes, lockWaitMs } = config.cache;
-  const store = await openStore({ path, maxSizeBytes, minFreeBytes, lockWaitMs, ...parts });
+  const store = await openStore({ ...config.cache, ...parts });
   try {
     return await listen(config, { ...parts, store });
   } catch (error) {

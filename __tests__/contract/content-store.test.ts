@@ -12,7 +12,7 @@ describe('the content store on disk', () => {
     const hashes = createHashPool();
     const paths = createStorePaths(directory());
     await mkdir(paths.fills);
-    const open = () => createDiskContentStore({ paths, hashes });
+    const open = () => createDiskContentStore({ paths, hashes, onDamaged: () => Promise.resolve() });
     try {
       await run({ store: open(), reopen: () => Promise.resolve(open()) });
     } finally {

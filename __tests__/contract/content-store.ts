@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { createDigest, type Digest } from '../../src/oci/digest.ts';
+import { listNames } from '../unit/store/fixtures.ts';
 import type { ContentStore, PartialContent, StoredObject } from '../../src/store/content-store.ts';
 
 /** What a test gets: a fresh store, and the same one again as a new process would open it after a crash. */
@@ -114,14 +115,14 @@ function partialFiles(check: Check): void {
     // Readers of the fill read on after it is content.
     expect(await partial.read(0, into)).toBe(1000);
     await partial.close();
-    expect(await store.listPartial()).toEqual([]);
+    expect(await store.listLeftovers()).toEqual([]);
   });
 
   check('a digest is collected at most once at a time', async ({ store }) => {
     const { digest } = objectOf(randomBytes(10));
     const partial = await store.begin(digest);
     await expect(store.begin(digest)).rejects.toThrow('collected already');
-    expect(await store.removePartial(digest)).toBe(false);
+    expect(await store.removeLeftover({ type: 'parked', digest, heldBytes: 0, changedMs: 0 })).toBe(false);
     await partial.abort();
     const next = await store.begin(digest);
     await partial.close();
@@ -136,7 +137,7 @@ function partialFiles(check: Check): void {
     await partial.write(0, bytes);
     await partial.saveJournal({ spans: [{ start: 0, end: 1000 }], sizeBytes: 1000 });
     await partial.abort();
-    expect(await store.listPartial()).toEqual([]);
+    expect(await store.listLeftovers()).toEqual([]);
     const into = Buffer.alloc(1000);
     expect(await partial.read(0, into)).toBe(1000);
     await partial.close();
@@ -158,12 +159,12 @@ function partialFiles(check: Check): void {
     await first.saveJournal({ spans, sizeBytes: 200_000 });
     await first.park();
     await first.close();
-    const [record] = await store.listPartial();
+    const [record] = await store.listLeftovers();
     expect(record?.digest).toBe(object.digest);
     const again = await reopen();
     const second = await again.begin(object.digest);
     expect(second.recovered).toEqual({ spans, sizeBytes: 200_000 });
-    expect(await again.listPartial()).toEqual([]);
+    expect(await again.listLeftovers()).toEqual([]);
     await second.write(50_000, bytes.subarray(50_000, 100_000));
     expect(await second.verify(200_000)).toBe(true);
     await second.commit(object);
@@ -191,8 +192,10 @@ function partialFiles(check: Check): void {
     await partial.write(0, randomBytes(10));
     await partial.park();
     await partial.close();
-    expect(await store.removePartial(digest)).toBe(true);
-    expect(await store.listPartial()).toEqual([]);
+    const [leftover] = await store.listLeftovers();
+    expect(leftover).toMatchObject({ type: 'parked', digest });
+    expect(leftover && (await store.removeLeftover(leftover))).toBe(true);
+    expect(await store.listLeftovers()).toEqual([]);
   });
 }
 
@@ -263,8 +266,12 @@ async function readAll(store: ContentStore, object: StoredObject): Promise<Buffe
   }
 }
 
+/** With their sizes, in the order of their digests. */
 async function listAll(store: ContentStore): Promise<readonly StoredObject[]> {
-  const all: StoredObject[] = [];
-  for await (const object of store.list()) all.push(object);
-  return all;
+  const found = (await listNames(store)).map(async (name) => await store.find(name));
+  return (await Promise.all(found)).flatMap((object) => {
+    if (object === undefined) return [];
+    const { digest, sizeBytes, provenance } = object;
+    return [{ digest, sizeBytes, provenance }];
+  });
 }

@@ -14,7 +14,10 @@ export interface MirrorProcessOptions {
   readonly upstreams: readonly object[];
   /** Further top-level keys of the configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Looked at again at each start. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How long a start may take; default: as long as any wait. */
+  readonly readyWithinMs?: number;
   /** The program; default: `STOWAGE_MAIN`, else the built `main.js` nearest to this file. */
   readonly main?: string;
   /** A command that runs the program as its own process (`prlimit …`), before the program's words. */
@@ -29,8 +32,13 @@ export interface MirrorProcess {
   readonly pid: number;
   /** What it wrote to stdout and stderr, over all starts. */
   readonly output: string;
-  /** Starts it again with the same ports and cache. It must not be running. */
-  start(): Promise<void>;
+  readonly isRunning: boolean;
+  /**
+   * Starts it again with the same ports and cache. It must not be running. `wrapper` is a command that becomes
+   * the mirror, so that the pid stays: what goes before the program on its command line.
+   * @throws Error when it ends before it is ready
+   */
+  start(wrapper?: readonly string[]): Promise<void>;
   /** kill -9, and waits for the end. */
   kill(): Promise<void>;
   /** Sends a signal without waiting. */
@@ -62,11 +70,12 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
   let output = '';
   let child: ChildProcess | undefined;
   let exited = Promise.resolve<number | null>(null);
+  let isRunning = false;
 
-  const start = async (): Promise<void> => {
-    const words = [process.execPath, options.main ?? findMain(), 'serve', '--config', configFile];
-    const [command = '', ...args] = [...(options.under ?? []), ...words];
-    const started = spawn(command, args, {
+  const start = async (wrapper: readonly string[] = options.under ?? []): Promise<void> => {
+    const words = [...wrapper, process.execPath, options.main ?? findMain(), 'serve', '--config', configFile];
+    const [program = process.execPath, ...args] = words;
+    const started = spawn(program, args, {
       cwd: directory,
       env: { PATH: process.env['PATH'], HOME: directory, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -75,9 +84,11 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
     let hasEnded = false;
+    isRunning = true;
     exited = new Promise((resolve) => {
       started.once('exit', (code) => {
         hasEnded = true;
+        isRunning = false;
         resolve(code);
       });
     });
@@ -86,7 +97,10 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
         if (hasEnded) throw new Error(`the mirror ended at once, with status ${await exited}:\n${output}`);
         return (await pull(adminAddress, '/readyz')).status === 200 && (await pull(address, '/v2/')).status === 200;
       },
-      { what: 'the mirror to be ready' },
+      {
+        what: 'the mirror to be ready',
+        ...(options.readyWithinMs !== undefined && { deadlineMs: options.readyWithinMs }),
+      },
     );
   };
   const end = async (name: NodeJS.Signals): Promise<number | null> => {
@@ -105,6 +119,9 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     },
     get exited() {
       return exited;
+    },
+    get isRunning() {
+      return isRunning;
     },
     start,
     kill: async () => void (await end('SIGKILL')),
@@ -127,7 +144,7 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
 }
 
 /** Beside compiled tests lies compiled source; the sources themselves use the build in `dist`. */
-function findMain(): string {
+export function findMain(): string {
   const named = process.env['STOWAGE_MAIN'];
   if (named !== undefined) return named;
   const besides = fileURLToPath(new URL('../../src/main.js', import.meta.url));

@@ -1,3 +1,4 @@
+import type { Pin } from '../oci/pin.ts';
 import type { ListenAddress } from './units.ts';
 
 /**
@@ -32,6 +33,10 @@ export interface CacheConfig {
   /** 0: unbounded. */
   readonly maxSizeBytes: number;
   readonly minFreeBytes: number;
+  /** Infinity for `forever`, as for `scrubEveryMs`. */
+  readonly maxIdleMs: number;
+  readonly pins: readonly Pin[];
+  readonly scrubEveryMs: number;
   readonly lockWaitMs: number;
   /** What holds for upstreams that say nothing of their own. */
   readonly freshness: FreshnessConfig;

@@ -1,4 +1,5 @@
 import type { Config, FreshnessConfig, Login, UpstreamConfig } from './config.ts';
+import { formatPin } from './pins.ts';
 import { formatDuration, formatListenAddress, formatSize, type ListenAddress } from './units.ts';
 import { formatYaml } from './yaml-text.ts';
 
@@ -19,6 +20,9 @@ export function formatConfig(config: Config): string {
         path: cache.path,
         maxSize: formatSize(cache.maxSizeBytes),
         minFree: formatSize(cache.minFreeBytes),
+        maxIdle: formatForever(cache.maxIdleMs),
+        pins: cache.pins.map(formatPin),
+        scrubEvery: formatForever(cache.scrubEveryMs),
         ...formatFreshness(cache.freshness),
         lockWait: formatDuration(cache.lockWaitMs),
       },
@@ -77,15 +81,18 @@ function formatLogin(login: Login | undefined) {
 }
 
 function formatFreshness(freshness: FreshnessConfig) {
-  const { staleIfErrorMs } = freshness;
   return {
     tagTtl: formatDuration(freshness.tagTtlMs),
     staleWhileRevalidate: formatDuration(freshness.staleWhileRevalidateMs),
-    staleIfError: staleIfErrorMs === Infinity ? 'forever' : formatDuration(staleIfErrorMs),
+    staleIfError: formatForever(freshness.staleIfErrorMs),
     negativeTtl: formatDuration(freshness.negativeTtlMs),
     listTtl: formatDuration(freshness.listTtlMs),
     checkTimeout: formatDuration(freshness.checkTimeoutMs),
   };
+}
+
+function formatForever(ms: number): string {
+  return ms === Infinity ? 'forever' : formatDuration(ms);
 }
 
 function formatListen(addresses: readonly ListenAddress[]): readonly string[] {

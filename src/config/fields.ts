@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { findPin, pinExpectation } from './pins.ts';
 import {
   durationExpectation,
   isDestination,
@@ -116,6 +117,11 @@ export function tagPattern() {
   return shownText('a tag in which * stands for anything, as in v*.*.*, latest or *', (text) =>
     /^[A-Za-z0-9_.*-]{1,128}$/.test(text),
   );
+}
+
+/** What is never evicted, as it is written. */
+export function pinned() {
+  return shownText(pinExpectation, (text) => findPin(text) !== undefined);
 }
 
 export function destination() {

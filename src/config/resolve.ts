@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
+import type { Pin } from '../oci/pin.ts';
 import type { Config, FreshnessConfig, Login, UpstreamConfig, UpstreamUrlConfig } from './config.ts';
 import { dockerHub } from './docker-hub.ts';
+import { findPin, resolvePin } from './pins.ts';
 import type { Settings, UpstreamSettings } from './schema.ts';
 
 /**
@@ -21,6 +23,9 @@ export function resolveConfig(settings: Settings, directory: string): Config {
       path: resolve(directory, cache.path),
       maxSizeBytes: cache.maxSize,
       minFreeBytes: cache.minFree,
+      maxIdleMs: cache.maxIdle,
+      pins: resolvePins(settings, defaultName),
+      scrubEveryMs: cache.scrubEvery,
       lockWaitMs: cache.lockWait,
       freshness,
     },
@@ -61,7 +66,7 @@ function resolveUpstream(
   const { caFile, certFile, keyFile } = upstream.tls;
   return {
     name: upstream.name,
-    aliases: upstream.aliases ?? (upstream.name === dockerHub.name ? dockerHub.aliases : []),
+    aliases: aliasesOf(upstream),
     virtualHosts: upstream.virtualHosts,
     urls: resolveUrls(upstream, directory),
     sharesCredentials: upstream.shareCredentials,
@@ -75,6 +80,19 @@ function resolveUpstream(
       ttlMs: immutable ? Infinity : (ttl ?? 0),
     })),
   };
+}
+
+function aliasesOf({ name, aliases }: UpstreamSettings): readonly string[] {
+  return aliases ?? (name === dockerHub.name ? dockerHub.aliases : []);
+}
+
+/** The rules between keys see to it that every pin is about an upstream of the list. */
+function resolvePins({ cache, upstreams }: Settings, defaultName: string | undefined): readonly Pin[] {
+  const named = upstreams.map((upstream) => ({ name: upstream.name, aliases: aliasesOf(upstream) }));
+  return cache.pins.flatMap((text) => {
+    const pin = findPin(text);
+    return (pin && resolvePin(pin, named, defaultName)) ?? [];
+  });
 }
 
 function resolveUrls(upstream: UpstreamSettings, directory: string): readonly UpstreamUrlConfig[] {

@@ -1,4 +1,5 @@
 import { dockerHub } from './docker-hub.ts';
+import { findPin } from './pins.ts';
 import type { Finding } from './problem.ts';
 import { defaultListen } from './schema.ts';
 import { asList, asMap, asText, type Path } from './tree.ts';
@@ -13,6 +14,7 @@ export function checkRules(tree: unknown): readonly Finding[] {
     ...checkListeners(asMap(tree)),
     ...checkHosts(upstreams),
     ...checkDefaults(upstreams),
+    ...checkPins(asList(asMap(asMap(tree)['cache'])['pins']), upstreams),
     ...upstreams.flatMap((upstream, index) => checkUpstream(upstream, ['upstreams', index])),
   ];
 }
@@ -66,6 +68,22 @@ function findRepeated(entries: readonly Entry[], expected: string): readonly Fin
     seen.add(text);
     return isRepeated ? [{ path, expected, found: `${text} again` }] : [];
   });
+}
+
+/** What is pinned can only have come from an upstream of the list. */
+function checkPins(pins: readonly unknown[], upstreams: readonly Keys[]): readonly Finding[] {
+  const hosts = upstreams.length === 0 ? [dockerHub.name, ...dockerHub.aliases] : upstreams.flatMap(hostsOf);
+  return pins.flatMap((item, index) => {
+    const pin = findPin(asText(item) ?? '');
+    if (pin?.type !== 'image' || pin.host === undefined || hosts.includes(pin.host)) return [];
+    return [{ path: ['cache', 'pins', index], expected: 'an image of one of the upstreams', found: pin.host }];
+  });
+}
+
+function hostsOf(upstream: Keys): readonly string[] {
+  const builtIn = upstream['name'] === dockerHub.name ? dockerHub.aliases : [];
+  const names = [upstream['name'], ...asList(upstream['aliases'] ?? builtIn)];
+  return names.flatMap((name) => asText(name) ?? []);
 }
 
 function checkDefaults(upstreams: readonly Keys[]): readonly Finding[] {

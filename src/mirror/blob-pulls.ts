@@ -1,11 +1,13 @@
 import { emptyDigests, type Digest } from '../oci/digest.ts';
 import type { Catalog } from '../store/catalog.ts';
-import type { ContentReader, ContentStore, StoredObject } from '../store/content-store.ts';
+import type { ContentReader, StoredObject } from '../store/content-store.ts';
+import type { Inventory } from '../store/inventory.ts';
 import { blobUnknown, hideDenial } from './absent.ts';
 import type { BufferPool } from './fill/buffer-pool.ts';
 import type { Bypasses } from './fill/bypass.ts';
 import { repositoryOf, type Door } from './door.ts';
 import type { Fills } from './fill/fills.ts';
+import { verifyFirstBytes } from './fill/fill-limits.ts';
 import { followFill } from './fill/followed-blob.ts';
 import type { Misses } from './misses.ts';
 import type { Demand, ServedBlob, ServedBlobHead } from './pull.ts';
@@ -13,7 +15,7 @@ import { serveStored } from './stored-blob.ts';
 import type { Visibility } from './visibility.ts';
 
 export interface BlobPullsOptions {
-  readonly content: ContentStore;
+  readonly inventory: Inventory;
   readonly catalog: Catalog;
   readonly visibility: Visibility;
   readonly misses: Misses;
@@ -34,7 +36,7 @@ export class BlobPulls {
   async get(door: Door, digest: Digest, demand: Demand, signal: AbortSignal): Promise<ServedBlob> {
     try {
       const stored = await this.#openStored(door, digest);
-      if (stored !== undefined) return serveStored(stored.object, stored.reader, this.#options.buffers);
+      if (stored !== undefined) return this.#serveStored(stored);
       return await this.#follow(door, digest, demand, signal);
     } catch (error) {
       throw hideDenial(error, blobUnknown);
@@ -68,27 +70,44 @@ export class BlobPulls {
     }
   }
 
-  async #openStored(door: Door, digest: Digest): Promise<{ object: StoredObject; reader: ContentReader } | undefined> {
-    const { content, catalog, visibility, onStoreError } = this.#options;
-    const object = catalog.findContent(digest);
+  /** Undefined when it is not here, or cannot be read, so that upstream has to do. */
+  async #openStored(door: Door, digest: Digest): Promise<Stored | undefined> {
+    const { inventory, catalog, visibility, onStoreError } = this.#options;
+    const object = await inventory.find(digest);
     if (object === undefined) return undefined;
     await visibility.requireStored(object, door, 'blob');
     let reader: ContentReader | undefined;
     try {
-      reader = await content.open(object);
+      reader = await inventory.open(object);
+      if (reader === undefined || !(await isFit(reader))) {
+        reader?.close();
+        return undefined;
+      }
     } catch (error) {
-      // The bytes may be well: upstream has to do for now.
+      reader?.close();
       onStoreError('open', error);
       return undefined;
     }
-    if (reader !== undefined) {
-      catalog.touchContent(digest);
-      return { object, reader };
+    catalog.touchContent(digest);
+    return { object, reader };
+  }
+
+  #serveStored({ object, reader }: Stored): ServedBlob {
+    const { buffers } = this.#options;
+    return serveStored(object, reader, {
+      buffers,
+      onUnreadable: (error) => void this.#reportUnreadable(object, error),
+    });
+  }
+
+  async #reportUnreadable(object: StoredObject, error: unknown): Promise<void> {
+    const { inventory, onStoreError } = this.#options;
+    onStoreError('read', error);
+    try {
+      await inventory.reportUnreadable(object, error);
+    } catch (failure) {
+      onStoreError('remove', failure);
     }
-    // The file is gone or damaged behind the catalog's back: a miss, and it takes no room.
-    void catalog.removeContent(digest);
-    await content.remove(object).catch((error: unknown) => onStoreError('remove', error));
-    return undefined;
   }
 
   async #follow(door: Door, digest: Digest, demand: Demand, signal: AbortSignal): Promise<ServedBlob> {
@@ -122,4 +141,14 @@ export class BlobPulls {
     if (emptyDigests.includes(digest)) return 0;
     return this.#options.catalog.findDescriptor(repositoryOf(door), digest)?.sizeBytes;
   }
+}
+
+interface Stored {
+  readonly object: StoredObject;
+  readonly reader: ContentReader;
+}
+
+/** Small objects are verified before anything is promised: a damaged one is a miss, and nobody notices. */
+async function isFit(reader: ContentReader): Promise<boolean> {
+  return reader.isTrusted || reader.sizeBytes > verifyFirstBytes || (await reader.verify());
 }

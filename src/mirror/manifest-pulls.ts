@@ -5,11 +5,13 @@ import { parseManifest } from '../oci/manifest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore, StoredObject } from '../store/content-store.ts';
+import type { Inventory } from '../store/inventory.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { FetchedManifest, ManifestOptions } from '../upstream/upstream.ts';
 import { hideDenial, manifestUnknown } from './absent.ts';
 import { repositoryOf, type Door } from './door.ts';
+import { withRoom, type Space } from './fill/fill-context.ts';
 import type { Misses } from './misses.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -17,6 +19,8 @@ import type { Visibility } from './visibility.ts';
 
 export interface ManifestPullsOptions {
   readonly content: ContentStore;
+  readonly inventory: Inventory;
+  readonly space: Space;
   readonly catalog: Catalog;
   readonly visibility: Visibility;
   readonly misses: Misses;
@@ -89,31 +93,29 @@ export class ManifestPulls {
 
   /** The manifest, when it is in the store, known to be one, and may leave through this door. */
   async findStored(door: Door, digest: Digest): Promise<LoadedManifest | undefined> {
-    const { content, catalog, visibility } = this.#options;
-    const object = catalog.findContent(digest);
+    const { inventory, catalog, visibility } = this.#options;
+    const object = await inventory.find(digest);
     if (object?.mediaType === undefined) return undefined;
     await visibility.requireStored(object, door, 'manifest');
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await readWhole(content, object);
+      bytes = await readWhole(inventory, object);
     } catch (error) {
       // The bytes may be well: upstream has to do for now.
       this.#options.onStoreError('read', error);
       return undefined;
     }
     // Manifests are small enough to be hashed each time they come from the disk.
-    if (bytes === undefined || computeDigest(digestAlgorithm(digest), bytes) !== digest) {
-      return await this.#forget(object);
-    }
+    if (bytes === undefined) return undefined;
+    if (computeDigest(digestAlgorithm(digest), bytes) !== digest) return await this.#putAside(object);
     catalog.touchContent(digest);
     return { digest, mediaType: object.mediaType, bytes, provenance: object.provenance };
   }
 
-  /** The file is missing or damaged: a miss, and it takes no room. */
-  async #forget(object: StoredObject): Promise<undefined> {
-    void this.#options.catalog.removeContent(object.digest);
-    const { content, onStoreError } = this.#options;
-    await content.remove(object).catch((error: unknown) => onStoreError('remove', error));
+  /** Damaged: a miss. */
+  async #putAside(object: StoredObject): Promise<undefined> {
+    const { inventory, onStoreError } = this.#options;
+    await inventory.quarantine(object).catch((error: unknown) => onStoreError('quarantine', error));
   }
 
   /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
@@ -148,11 +150,11 @@ export class ManifestPulls {
   }
 
   async #put(door: Door, manifest: LoadedManifest, children: Parameters<Catalog['setChildren']>[1]): Promise<void> {
-    const { content, catalog } = this.#options;
+    const { content, catalog, space } = this.#options;
     const object = { digest: manifest.digest, sizeBytes: manifest.bytes.length, provenance: manifest.provenance };
     const known = catalog.findContent(manifest.digest);
     try {
-      await content.put(object, manifest.bytes);
+      await withRoom(space, object.sizeBytes, () => content.put(object, manifest.bytes));
       // What was restricted and now is public would otherwise stay there twice.
       if (known !== undefined && known.provenance !== object.provenance) await content.remove(known);
     } catch (error) {
@@ -167,8 +169,8 @@ export class ManifestPulls {
   }
 }
 
-async function readWhole(content: ContentStore, object: StoredObject): Promise<Uint8Array | undefined> {
-  const reader = await content.open(object);
+async function readWhole(inventory: Inventory, object: StoredObject): Promise<Uint8Array | undefined> {
+  const reader = await inventory.open(object);
   if (reader === undefined) return undefined;
   try {
     const bytes = Buffer.allocUnsafe(object.sizeBytes);

@@ -2,9 +2,10 @@
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore } from '../store/content-store.ts';
+import type { Inventory } from '../store/inventory.ts';
 import type { Recent } from '../store/recent.ts';
+import type { StoreFaults } from '../store/store-faults.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
@@ -30,6 +31,8 @@ export interface MirrorOptions {
   readonly upstreams: Pick<Upstreams, 'find'>;
   readonly content: ContentStore;
   readonly catalog: Catalog;
+  readonly inventory: Inventory;
+  readonly faults: StoreFaults;
   readonly recent: Recent;
   readonly misses: Recent;
   readonly space: Space;
@@ -39,14 +42,15 @@ export interface MirrorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
-  readonly health: Health;
   freshnessOf(upstream: string): FreshnessLimits;
 }
 
 /** The mirror over a store and upstreams that are ready. The caller closes these after the mirror. */
 export function createMirror(options: MirrorOptions): Mirror {
   const { catalog, fillLimits, clock } = options;
-  const onStoreError = createStoreErrorReport(options);
+  const onStoreError = (operation: string, error: unknown): void => {
+    if (!isMirrorError(error)) options.faults.report(operation, error);
+  };
   const visibility = new Visibility(options);
   const misses = new Misses({ misses: options.misses, limitsOf: options.freshnessOf });
   const buffers = new BufferPool(readBufferBytes);
@@ -58,7 +62,6 @@ export function createMirror(options: MirrorOptions): Mirror {
     limits: fillLimits,
     onStoreError,
     onCommitted(object, sources) {
-      options.health.report('store', undefined);
       void catalog.addContent(object, { mediaType: undefined });
       for (const { upstream, repository } of sources) {
         void catalog.addLink({ upstream: upstream.name, repository }, object.digest);
@@ -102,14 +105,4 @@ function findDoor(upstreams: Pick<Upstreams, 'find'>, { upstream: name, reposito
   const upstream = upstreams.find(name);
   if (upstream !== undefined) return { upstream: upstream.through(hops), repository };
   throw new MirrorError({ kind: 'upstream-unknown', message: 'no upstream of this name is configured' });
-}
-
-/** A store that fails costs speed, not pulls: it is counted, logged and shown. */
-function createStoreErrorReport({ log, meter, health }: MirrorOptions): (operation: string, error: unknown) => void {
-  return (operation, error) => {
-    if (isMirrorError(error)) return;
-    meter.storeError(operation);
-    log.error({ operation, err: error }, 'the store failed; pulls go on without it');
-    health.report('store', `the last ${operation} failed: ${error instanceof Error ? error.message : 'unknown error'}`);
-  };
 }

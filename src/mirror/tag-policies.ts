@@ -1,3 +1,5 @@
+import { matchesWildcard } from '../oci/wildcard.ts';
+
 /** How long the tags that a pattern matches are believed. */
 export interface TagPolicy {
   /** The whole tag, in which `*` stands for any characters or none. */
@@ -14,21 +16,8 @@ export function ttlOfTag(
   tag: string,
   limits: { readonly tagTtlMs: number; readonly tagPolicies: readonly TagPolicy[] },
 ) {
-  const policy = referrersTag.test(tag) ? undefined : limits.tagPolicies.find(({ match }) => matchesTag(match, tag));
+  const policy = referrersTag.test(tag)
+    ? undefined
+    : limits.tagPolicies.find(({ match }) => matchesWildcard(match, tag));
   return policy?.ttlMs ?? limits.tagTtlMs;
-}
-
-/** Takes every part at its first possible place, so that there is nothing to go back to. */
-export function matchesTag(pattern: string, tag: string): boolean {
-  const [first = '', ...others] = pattern.split('*');
-  const last = others.pop();
-  if (last === undefined) return tag === first;
-  if (!tag.startsWith(first) || !tag.endsWith(last)) return false;
-  let position = first.length;
-  for (const part of others) {
-    const found = tag.indexOf(part, position);
-    if (found === -1) return false;
-    position = found + part.length;
-  }
-  return position <= tag.length - last.length;
 }

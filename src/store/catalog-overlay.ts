@@ -34,6 +34,7 @@ export interface CatalogOverlay {
   hasLink(repository: RepositoryId, digest: Digest): boolean | undefined;
   links(): readonly LinkedDigest[];
   tag(repository: RepositoryId, tag: string): Pending<TagRecord>;
+  state(key: string): string | undefined;
 }
 
 function repositoryKey({ upstream, repository }: RepositoryId, name: string): string {
@@ -72,6 +73,7 @@ export function createCatalogOverlay(): CatalogOverlay {
   const links = new PendingMap<string, LinkedDigest>();
   const unlinked = new PendingMap<Digest, true>();
   const tags = new PendingMap<string, TagRecord | null>();
+  const states = new PendingMap<string, string>();
 
   function removeContent(digest: Digest, number: number): void {
     content.set(digest, null, number);
@@ -107,10 +109,17 @@ export function createCatalogOverlay(): CatalogOverlay {
           return tags.set(repositoryKey(change.repository, change.tag), change.record, number);
         case 'remove-tag':
           return tags.set(repositoryKey(change.repository, change.tag), null, number);
+        // Pins are known to the catalog itself; what they mean is found out in the database.
+        case 'add-pin':
+        case 'remove-pin':
+        case 'apply-pins':
+          return undefined;
+        case 'set-state':
+          return states.set(change.key, change.value, number);
       }
     },
     settle(number) {
-      for (const map of [content, uses, children, links, unlinked, tags]) map.settle(number);
+      for (const map of [content, uses, children, links, unlinked, tags, states]) map.settle(number);
     },
     content: (digest) => content.values.get(digest),
     contents: () => content.values,
@@ -123,5 +132,6 @@ export function createCatalogOverlay(): CatalogOverlay {
     },
     links: () => [...links.values.values()],
     tag: (repository, tag) => tags.values.get(repositoryKey(repository, tag)),
+    state: (key) => states.values.get(key),
   };
 }

@@ -1,5 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { ContentRecord, TagRecord } from './catalog.ts';
 
@@ -12,7 +13,12 @@ export type CatalogChange =
   | { readonly type: 'set-children'; readonly manifest: Digest; readonly children: readonly Descriptor[] }
   | { readonly type: 'add-link'; readonly repository: RepositoryId; readonly digest: Digest }
   | { readonly type: 'set-tag'; readonly repository: RepositoryId; readonly tag: string; readonly record: TagRecord }
-  | { readonly type: 'remove-tag'; readonly repository: RepositoryId; readonly tag: string };
+  | { readonly type: 'remove-tag'; readonly repository: RepositoryId; readonly tag: string }
+  | { readonly type: 'add-pin'; readonly pin: Pin }
+  | { readonly type: 'remove-pin'; readonly pin: Pin }
+  /** Marks what these pins mean, and nothing else, as pinned. */
+  | { readonly type: 'apply-pins'; readonly pins: readonly Pin[] }
+  | { readonly type: 'set-state'; readonly key: string; readonly value: string };
 
 export type CatalogRequest =
   | { readonly type: 'open'; readonly path: string }

@@ -1,15 +1,21 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
+import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
-import type { ContentRecord, TagRecord } from './catalog.ts';
+import { contentKinds, type ContentKind, type ContentRecord, type ContentTotals, type TagRecord } from './catalog.ts';
 import { DamageError } from './catalog-schema.ts';
 
 /** What is in the database. Every method throws what SQLite says. */
 export interface CatalogReader {
   findContent(digest: Digest): ContentRecord | undefined;
-  listEvictable(limit: number): readonly ContentRecord[];
-  totals(): { readonly objects: number; readonly bytes: number };
+  listByUse(kind: ContentKind, limit: number): readonly ContentRecord[];
+  listContent(prefix: string): readonly ContentRecord[];
+  totals(): Readonly<Record<ContentKind, ContentTotals>>;
+  /** `lastUsedMs` of what was used last, undefined when there is nothing. */
+  newestUseMs(): number | undefined;
+  listPins(): readonly Pin[];
+  findState(key: string): string | undefined;
   children(manifest: Digest): readonly Descriptor[];
   /** Claims about `digest` in manifests linked to the repository. */
   claims(
@@ -38,13 +44,35 @@ export function openCatalogReader(path: string): CatalogReader {
       const row = prepare(`SELECT ${contentColumns} FROM content WHERE digest = ?`).get(digest);
       return row === undefined ? undefined : toContent(row);
     },
-    listEvictable(limit) {
-      const order = 'ORDER BY media_type IS NOT NULL, last_used LIMIT ?';
-      return prepare(`SELECT ${contentColumns} FROM content WHERE pinned = 0 ${order}`).all(limit).map(toContent);
+    listByUse(kind, limit) {
+      const sql = `SELECT ${contentColumns} FROM content WHERE kind = ? ORDER BY last_used LIMIT ?`;
+      return prepare(sql).all(kind, limit).map(toContent);
+    },
+    listContent(prefix) {
+      // `~` sorts after everything that a digest holds.
+      const sql = `SELECT ${contentColumns} FROM content WHERE digest >= ? AND digest < ?`;
+      return prepare(sql).all(prefix, `${prefix}~`).map(toContent);
     },
     totals() {
-      const row = prepare('SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes FROM content').get();
-      return { objects: Number(row?.['objects']), bytes: Number(row?.['bytes']) };
+      const totals = { once: none, reused: none, manifest: none, pinned: none };
+      for (const row of prepare('SELECT kind, objects, bytes FROM totals').all()) {
+        totals[toKind(row['kind'])] = { objects: Number(row['objects']), bytes: Number(row['bytes']) };
+      }
+      return totals;
+    },
+    newestUseMs() {
+      const newest = prepare('SELECT max(last_used) AS newest FROM content WHERE kind = ?');
+      const times = contentKinds.map((kind) => newest.get(kind)?.['newest']);
+      const known = times.filter((time) => typeof time === 'number');
+      return known.length === 0 ? undefined : Math.max(...known);
+    },
+    listPins: () =>
+      prepare('SELECT pin FROM pins')
+        .all()
+        .map(({ pin }) => JSON.parse(String(pin)) as Pin),
+    findState(key) {
+      const value = prepare('SELECT value FROM state WHERE key = ?').get(key)?.['value'];
+      return typeof value === 'string' ? value : undefined;
     },
     children: (manifest) =>
       prepare('SELECT digest, size, media_type FROM children WHERE manifest = ?').all(manifest).map(toDescriptor),
@@ -91,7 +119,8 @@ export function openCatalogReader(path: string): CatalogReader {
   };
 }
 
-const contentColumns = 'digest, size, provenance, media_type, last_used, hits';
+const contentColumns = 'digest, size, provenance, media_type, kind, last_used, hits';
+const none: ContentTotals = { objects: 0, bytes: 0 };
 
 function toContent(row: Row): ContentRecord {
   const mediaType = row['media_type'];
@@ -100,6 +129,7 @@ function toContent(row: Row): ContentRecord {
     sizeBytes: Number(row['size']),
     provenance: row['provenance'] === 'public' ? 'public' : 'restricted',
     mediaType: typeof mediaType === 'string' ? mediaType : undefined,
+    kind: toKind(row['kind']),
     lastUsedMs: Number(row['last_used']),
     hits: Number(row['hits']),
   };
@@ -107,6 +137,12 @@ function toContent(row: Row): ContentRecord {
 
 function toDescriptor(row: Row): Descriptor {
   return { digest: toDigest(row['digest']), mediaType: String(row['media_type']), sizeBytes: Number(row['size']) };
+}
+
+function toKind(value: unknown): ContentKind {
+  const kind = contentKinds.find((known) => known === value);
+  if (kind !== undefined) return kind;
+  throw new DamageError('the catalog holds a kind of content that there is not');
 }
 
 /** Digests become file names: a damaged one must not. */

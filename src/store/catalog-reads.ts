@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Catalog, ContentRecord } from './catalog.ts';
+import type { Catalog, ContentRecord, ContentTotals, EvictableKind } from './catalog.ts';
 import type { CatalogOverlay, PendingUse } from './catalog-overlay.ts';
 import type { CatalogChange } from './catalog-protocol.ts';
 import { openCatalogReader, type CatalogReader } from './catalog-reader.ts';
@@ -13,8 +13,20 @@ import { damageMark, isDamage } from './catalog-schema.ts';
 /** The catalog's reads: the database with the pending changes laid over it. What cannot be read is not there. */
 export interface CatalogReads extends Pick<
   Catalog,
-  'findContent' | 'listEvictable' | 'totals' | 'findDescriptor' | 'hasLink' | 'findTag' | 'listPublicRepositories'
+  | 'findContent'
+  | 'listContent'
+  | 'totals'
+  | 'totalsByKind'
+  | 'findDescriptor'
+  | 'hasLink'
+  | 'findTag'
+  | 'listPublicRepositories'
+  | 'listPins'
+  | 'findState'
 > {
+  /** As `Catalog.listEvictable`, at once. */
+  listEvictable(kind: EvictableKind, limit: number): readonly ContentRecord[];
+  newestUseMs(): number | undefined;
   /** Call before a change goes to the overlay; gives the content row that it is about, as it was. */
   adjustTotals(change: CatalogChange): ContentRecord | undefined;
   close(): void;
@@ -30,7 +42,9 @@ export interface CatalogReadsOptions {
 export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
   const { overlay } = options;
   const query = createQuery(options);
-  let { objects, bytes } = query((reader) => reader.totals(), { objects: 0, bytes: 0 });
+  const none = { objects: 0, bytes: 0 };
+  const noTotals = { once: none, reused: none, manifest: none, pinned: none };
+  let { objects, bytes } = sum(Object.values(query((reader) => reader.totals(), noTotals)));
 
   function findContent(digest: Digest): ContentRecord | undefined {
     const pending = overlay.content(digest);
@@ -49,29 +63,30 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
     return overlay.hasLink(repository, digest) ?? query((reader) => reader.hasLink(repository, digest), false);
   }
 
-  /** Pending uses of content and of all that used manifests list. */
-  function pendingUses(): ReadonlyMap<Digest, PendingUse> {
-    const all = new Map(overlay.uses());
-    for (const [manifest, use] of overlay.uses()) {
-      for (const { digest } of childrenOf(manifest)) if (!all.has(digest)) all.set(digest, use);
-    }
-    return all;
-  }
-
   return {
     findContent,
     hasLink,
-    listEvictable(limit) {
-      const uses = pendingUses();
-      const wanted = limit + uses.size + overlay.contents().size;
-      const stored = query((reader) => reader.listEvictable(wanted), []);
+    listEvictable(kind, limit) {
+      const wanted = limit + overlay.uses().size + overlay.contents().size;
+      const stored = query((reader) => reader.listByUse(kind, wanted), []);
       const pending = [...overlay.contents().values()].filter((record) => record !== null);
       const all = [...stored.filter(({ digest }) => overlay.content(digest) === undefined), ...pending];
       return all
-        .map((record) => withUse(record, uses.get(record.digest)))
-        .toSorted((a, b) => Number(isManifest(a)) - Number(isManifest(b)) || a.lastUsedMs - b.lastUsedMs)
+        .map((record) => withUse(record, overlay.uses().get(record.digest)))
+        .filter((record) => record.kind === kind)
+        .toSorted((a, b) => a.lastUsedMs - b.lastUsedMs)
         .slice(0, limit);
     },
+    listContent(prefix) {
+      const stored = query((reader) => reader.listContent(prefix), []);
+      const pending = [...overlay.contents().values()].filter((record) => record?.digest.startsWith(prefix));
+      const all = [...stored.filter(({ digest }) => overlay.content(digest) === undefined), ...pending];
+      return all.filter((record) => record !== null);
+    },
+    totalsByKind: () => query((reader) => reader.totals(), noTotals),
+    newestUseMs: () => query((reader) => reader.newestUseMs(), undefined),
+    listPins: () => query((reader) => reader.listPins(), []),
+    findState: (key) => overlay.state(key) ?? query((reader) => reader.findState(key), undefined),
     totals: () => ({ objects, bytes }),
     adjustTotals(change) {
       const digest =
@@ -162,11 +177,13 @@ function markDamaged(path: string): void {
 
 function withUse(record: ContentRecord, use: PendingUse | undefined): ContentRecord {
   if (use === undefined) return record;
-  return { ...record, lastUsedMs: use.lastUsedMs, hits: record.hits + use.hits };
+  const kind = record.kind === 'once' ? 'reused' : record.kind;
+  return { ...record, kind, lastUsedMs: use.lastUsedMs, hits: record.hits + use.hits };
 }
 
-function isManifest(record: ContentRecord): boolean {
-  return record.mediaType !== undefined;
+function sum(totals: readonly ContentTotals[]): { objects: number; bytes: number } {
+  const add = (of: (one: ContentTotals) => number) => totals.reduce((all, one) => all + of(one), 0);
+  return { objects: add((one) => one.objects), bytes: add((one) => one.bytes) };
 }
 
 /** Sorts as `upstream/repository` does; a space sorts before every character of a name. */

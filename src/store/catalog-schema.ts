@@ -1,15 +1,15 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { CatalogState } from './catalog-protocol.ts';
+import { contentKinds } from './catalog.ts';
 import { sqliteCode, sqliteCodes } from './sqlite-error.ts';
 
-const schemaVersion = 1;
 /** Nobody else writes here; whoever does is not waited for long. */
 const busyMs = 250;
 /** Checking every page of a larger database would hold up the start; its damage shows when it is read. */
-const maxCheckedBytes = 256 * 1024 * 1024;
+const maxCheckedBytes = 64 * 1024 * 1024;
 
-const schema = `
+const tables = `
   CREATE TABLE content (
     digest TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -20,7 +20,6 @@ const schema = `
     hits INTEGER NOT NULL DEFAULT 0,
     pinned INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
-  CREATE INDEX content_by_use ON content (media_type IS NOT NULL, last_used) WHERE pinned = 0;
   CREATE TABLE children (
     manifest TEXT NOT NULL,
     digest TEXT NOT NULL,
@@ -45,15 +44,42 @@ const schema = `
     etag TEXT,
     PRIMARY KEY (upstream, repository, tag)
   ) WITHOUT ROWID;
-  PRAGMA user_version = ${schemaVersion};
 `;
 
-/** Tags outlive their content, so that a purge does not cost a check; here they end. So do links and children of nothing. */
-const cleanup = `
-  DELETE FROM tags WHERE digest NOT IN (SELECT digest FROM content);
-  DELETE FROM links WHERE digest NOT IN (SELECT digest FROM content);
-  DELETE FROM children WHERE manifest NOT IN (SELECT digest FROM content);
+/**
+ * Version 2: what decides when content goes, and totals that need not be counted: a million rows take a second. They
+ * are kept by triggers, so that no statement can forget them.
+ */
+const eviction = `
+  DROP INDEX IF EXISTS content_by_use;
+  ALTER TABLE content ADD COLUMN is_reused INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE content ADD COLUMN kind TEXT GENERATED ALWAYS AS (CASE
+    WHEN pinned THEN 'pinned' WHEN media_type IS NOT NULL THEN 'manifest' WHEN is_reused THEN 'reused' ELSE 'once' END);
+  UPDATE content SET is_reused = 1 WHERE hits > 0;
+  CREATE INDEX content_by_use ON content (kind, last_used);
+  CREATE TABLE pins (pin TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE totals (kind TEXT PRIMARY KEY, objects INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
+  INSERT INTO totals VALUES ${contentKinds.map((kind) => `('${kind}', 0, 0)`).join(', ')};
+  UPDATE totals SET
+    objects = (SELECT count(*) FROM content WHERE content.kind = totals.kind),
+    bytes = (SELECT coalesce(sum(size), 0) FROM content WHERE content.kind = totals.kind);
+  CREATE TRIGGER content_added AFTER INSERT ON content BEGIN
+    UPDATE totals SET objects = objects + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind;
+  END;
+  CREATE TRIGGER content_removed AFTER DELETE ON content BEGIN
+    UPDATE totals SET objects = objects - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind;
+  END;
+  CREATE TRIGGER content_changed AFTER UPDATE OF size, media_type, is_reused, pinned ON content
+  WHEN OLD.kind <> NEW.kind OR OLD.size <> NEW.size BEGIN
+    UPDATE totals SET objects = objects - 1, bytes = bytes - OLD.size WHERE kind = OLD.kind;
+    UPDATE totals SET objects = objects + 1, bytes = bytes + NEW.size WHERE kind = NEW.kind;
+  END;
 `;
+
+/** What makes each version of the one before it. */
+const migrations = [tables, eviction];
+const schemaVersion = migrations.length;
 
 /**
  * Opens the catalog for writing; what cannot be read is moved to `catalog.db.damaged` and replaced.
@@ -106,19 +132,23 @@ function openChecked(path: string): DatabaseSync {
 }
 
 function prepareSchema(db: DatabaseSync, path: string): void {
-  const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
-  if (version === 0) {
-    if (db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined)
-      throw new DamageError('the catalog has no version');
-    db.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`);
-    return;
+  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (version === 0 && db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) {
+    throw new DamageError('the catalog has no version');
   }
-  if (version !== schemaVersion) throw new DamageError('the catalog has an unknown schema');
-  if (statSync(path).size <= maxCheckedBytes) {
+  if (version > schemaVersion) throw new DamageError('the catalog has an unknown schema');
+  if (version > 0 && statSync(path).size <= maxCheckedBytes) {
     const verdict = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
     if (verdict !== 'ok') throw new DamageError('the catalog fails its check');
   }
-  db.exec(`BEGIN IMMEDIATE; ${cleanup} COMMIT;`);
+  const missing = migrations.slice(version);
+  if (missing.length === 0) return checkTables(db);
+  db.exec(`BEGIN IMMEDIATE; ${missing.join('')} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
+}
+
+/** Tables that are not ours show at the start, and not when they are first read. */
+function checkTables(db: DatabaseSync): void {
+  db.prepare('SELECT kind, last_used FROM content, totals USING (kind), tags, links, children, pins, state LIMIT 0');
 }
 
 /** One damaged catalog is kept for whoever wants to look at it. */

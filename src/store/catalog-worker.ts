@@ -1,7 +1,9 @@
 // The catalog's writing connection: batches of changes, one transaction each, off the event loop.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { applyPins } from './catalog-pins.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest } from './catalog-protocol.ts';
 import { openCatalogDatabase } from './catalog-schema.ts';
+import { tidy } from './catalog-tidy.ts';
 import { serveRequests } from './worker-service.ts';
 
 let connection: { readonly db: DatabaseSync; readonly apply: (change: CatalogChange) => void } | undefined;
@@ -10,7 +12,19 @@ let path = '';
 function open(): CatalogReply {
   const { db, state } = openCatalogDatabase(path);
   connection = { db, apply: createApply(db) };
+  tidySlowly(db, tidy(db));
   return state;
+}
+
+/** Between the batches; what fails is left to the next start. */
+function tidySlowly(db: DatabaseSync, steps: Iterator<void>): void {
+  setImmediate(() => {
+    try {
+      if (db === connection?.db && steps.next().done !== true) tidySlowly(db, steps);
+    } catch {
+      // A disk that is full, for one: whoever writes next says so.
+    }
+  });
 }
 
 function applyAll(changes: readonly CatalogChange[]): void {
@@ -53,7 +67,7 @@ function createApply(db: DatabaseSync): (change: CatalogChange) => void {
         return;
       case 'touch-content':
         run(statements.touch, change.lastUsedMs, change.hits, change.digest);
-        run(statements.touchChildren, change.lastUsedMs, change.hits, change.digest);
+        run(statements.touchListed, change.lastUsedMs, change.digest, change.digest);
         return;
       case 'set-children':
         run(statements.removeChildren, change.manifest);
@@ -73,6 +87,18 @@ function createApply(db: DatabaseSync): (change: CatalogChange) => void {
       case 'remove-tag':
         run(statements.removeTag, change.repository.upstream, change.repository.repository, change.tag);
         return;
+      case 'add-pin':
+        run(statements.addPin, JSON.stringify(change.pin));
+        return;
+      case 'remove-pin':
+        run(statements.removePin, JSON.stringify(change.pin));
+        return;
+      case 'apply-pins':
+        applyPins(db, change.pins);
+        return;
+      case 'set-state':
+        run(statements.setState, change.key, change.value);
+        return;
     }
   };
 }
@@ -86,13 +112,19 @@ const statements = {
   removeContent: 'DELETE FROM content WHERE digest = ?',
   removeChildren: 'DELETE FROM children WHERE manifest = ?',
   removeLinks: 'DELETE FROM links WHERE digest = ?',
-  touch: 'UPDATE content SET last_used = ?, hits = hits + ? WHERE digest = ?',
-  touchChildren: `UPDATE content SET last_used = ?, hits = hits + ?
-    WHERE digest IN (SELECT digest FROM children WHERE manifest = ?)`,
+  touch: 'UPDATE content SET last_used = ?, hits = hits + ?, is_reused = 1 WHERE digest = ?',
+  // What an index lists are manifests: the layers are what those list.
+  touchListed: `UPDATE content SET last_used = ?, is_reused = 1 WHERE digest IN (
+    SELECT digest FROM children WHERE manifest = ? UNION
+    SELECT listed.digest FROM children JOIN children AS listed ON listed.manifest = children.digest
+    WHERE children.manifest = ?)`,
   addChild: 'INSERT OR IGNORE INTO children (manifest, digest, size, media_type) VALUES (?, ?, ?, ?)',
   addLink: 'INSERT OR IGNORE INTO links (upstream, repository, digest) VALUES (?, ?, ?)',
   setTag: `INSERT OR REPLACE INTO tags (upstream, repository, tag, digest, checked, etag) VALUES (?, ?, ?, ?, ?, ?)`,
   removeTag: 'DELETE FROM tags WHERE upstream = ? AND repository = ? AND tag = ?',
+  addPin: 'INSERT OR IGNORE INTO pins (pin) VALUES (?)',
+  removePin: 'DELETE FROM pins WHERE pin = ?',
+  setState: 'INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)',
 };
 
 function handle(request: CatalogRequest): CatalogReply {

@@ -11,6 +11,8 @@ import { WorkerError } from './worker-protocol.ts';
 export interface CatalogWriter {
   /** The change's number; `whenSettled` resolves when it is in the database or has failed once. Never rejects. */
   write(change: CatalogChange): { readonly number: number; readonly whenSettled: Promise<void> };
+  /** Resolves when everything before it is in the database or has failed once. */
+  flush(): Promise<void>;
   /** Writes what is left, as far as that works, and takes no more. */
   close(): Promise<void>;
 }
@@ -47,6 +49,7 @@ const passingCodes: ReadonlySet<number | undefined> = new Set([
 
 export function createCatalogWriter(options: CatalogWriterOptions): CatalogWriter {
   let waiting: Waiting[] = [];
+  let lastSettled = Promise.resolve();
   let lastNumber = 0;
   let isClosed = false;
   let isFailing = false;
@@ -84,7 +87,8 @@ export function createCatalogWriter(options: CatalogWriterOptions): CatalogWrite
     if (!isFailing) options.log.error({ err: error, changes: batch.length }, 'the catalog cannot be written');
     isFailing = true;
     options.health.report('catalog', 'the catalog cannot be written: what is new is forgotten on restart');
-    for (const { resolve } of batch) resolve();
+    // Nobody is to wait for better times: an eviction least of all, which may bring them about.
+    for (const { resolve } of waiting) resolve();
     if (!passes || waiting.length > maxKept) {
       waiting = waiting.slice(batch.length);
       settle(batch);
@@ -114,8 +118,12 @@ export function createCatalogWriter(options: CatalogWriterOptions): CatalogWrite
       const number = (lastNumber += 1);
       if (isClosed) return { number, whenSettled: Promise.resolve() };
       const whenSettled = new Promise<void>((resolve) => waiting.push({ number, change, resolve }));
+      lastSettled = whenSettled;
       schedule();
       return { number, whenSettled };
+    },
+    async flush() {
+      if (!isFailing) await lastSettled;
     },
     async close() {
       isClosed = true;

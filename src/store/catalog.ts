@@ -1,5 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { StoredObject } from './content-store.ts';
 
@@ -11,16 +12,39 @@ import type { StoredObject } from './content-store.ts';
  */
 export interface Catalog {
   findContent(digest: Digest): ContentRecord | undefined;
-  /** Adds the row, or replaces it. */
-  addContent(object: StoredObject, facts: { readonly mediaType: string | undefined }): Promise<void>;
+  /** Adds the row, or replaces it. `lastUsedMs` is for content that was here before its row: now at the latest. */
+  addContent(
+    object: StoredObject,
+    facts: { readonly mediaType: string | undefined; readonly lastUsedMs?: number },
+  ): Promise<void>;
   /** Restricted becomes public. */
   promoteContent(digest: Digest): Promise<void>;
   removeContent(digest: Digest): Promise<void>;
-  /** A use now: last use and hits; for a manifest also those of all it lists. Batched, not awaited. */
+  /**
+   * A use now. A use of a manifest is one of all that it lists, and of what those list: who has the layers already
+   * never asks for them. Batched, not awaited.
+   */
   touchContent(digest: Digest): void;
-  /** The least recently used unpinned content first, manifests last; at most `limit`. */
-  listEvictable(limit: number): readonly ContentRecord[];
-  totals(): { readonly objects: number; readonly bytes: number };
+  /** Now, in the time that `lastUsedMs` is in: it never goes back, whatever the wall clock does. */
+  useTimeMs(): number;
+  /** The least recently used content of this kind first; at most `limit`. */
+  listEvictable(kind: EvictableKind, limit: number): Promise<readonly ContentRecord[]>;
+  /** Every row whose digest begins with this text, in no order. */
+  listContent(prefix: string): readonly ContentRecord[];
+  totals(): ContentTotals;
+  /** The same by kind, as of the last batch that was written. */
+  totalsByKind(): Readonly<Record<ContentKind, ContentTotals>>;
+
+  /** Pins that operators made while we run; those of the configuration are not among them. */
+  listPins(): readonly Pin[];
+  addPin(pin: Pin): Promise<void>;
+  removePin(pin: Pin): Promise<void>;
+  /** Finds out anew which content is pinned, the configuration's pins included: tags move, content comes. */
+  applyPins(): Promise<void>;
+
+  /** Small facts that survive a restart. Undefined when there is none. */
+  findState(key: string): string | undefined;
+  setState(key: string, value: string): Promise<void>;
 
   /** What the manifest lists, for size hints and for uses by way of the manifest. */
   setChildren(manifest: Digest, children: readonly Descriptor[]): Promise<void>;
@@ -40,11 +64,23 @@ export interface Catalog {
   close(): Promise<void>;
 }
 
+/** What decides when content goes: how often it was used, whether it is a manifest, whether it is pinned. */
+export const contentKinds = ['once', 'reused', 'manifest', 'pinned'] as const;
+export type ContentKind = (typeof contentKinds)[number];
+export type EvictableKind = Exclude<ContentKind, 'pinned'>;
+
+export interface ContentTotals {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
 export interface ContentRecord extends StoredObject {
   /** Set only for content that was verified as a manifest of this type. */
   readonly mediaType: string | undefined;
-  /** Wall time, milliseconds since 1970. */
+  readonly kind: ContentKind;
+  /** Milliseconds since 1970, as `useTimeMs` counts them. */
   readonly lastUsedMs: number;
+  /** Requests that it answered; uses by way of a manifest are not among them. */
   readonly hits: number;
 }
 

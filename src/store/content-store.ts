@@ -24,12 +24,18 @@ export interface ContentStore {
   promote(object: StoredObject): Promise<void>;
   /** Deletes an object; open readers keep what they have. Harmless when it is absent. */
   remove(object: StoredObject): Promise<void>;
-  /** Every committed object, in no order. */
-  list(): AsyncIterable<StoredObject>;
-  /** Every parked or left-over partial file. */
-  listPartial(): Promise<readonly PartialRecord[]>;
-  /** Deletes a parked partial file; a running one is left alone (false). */
-  removePartial(digest: Digest): Promise<boolean>;
+  /** Puts a damaged object aside, where nobody is served from. Harmless when it is absent. */
+  quarantine(object: StoredObject): Promise<void>;
+  /** The names of all objects whose digests begin with `sha256:ab` or the like: algorithm and two digits. */
+  list(prefix: string): Promise<readonly ObjectName[]>;
+  /** The object under this name, whatever its size. */
+  find(name: ObjectName): Promise<FoundObject | undefined>;
+  /** What takes room without being content, but for partial files that are being written. */
+  listLeftovers(): Promise<readonly Leftover[]>;
+  /** False when it is in use again. */
+  removeLeftover(leftover: Leftover): Promise<boolean>;
+  /** Bytes of objects and partial files that were deleted while somebody reads them: the disk has them until then. */
+  lingeringBytes(): number;
 }
 
 export interface StoredObject {
@@ -38,15 +44,31 @@ export interface StoredObject {
   readonly provenance: Provenance;
 }
 
+export type ObjectName = Omit<StoredObject, 'sizeBytes'>;
+
+export interface FoundObject extends StoredObject {
+  /** Wall time of its last change, milliseconds since 1970. */
+  readonly changedMs: number;
+}
+
 export interface ContentReader {
   readonly sizeBytes: number;
+  /** Whether the bytes are known to have the digest: they were hashed since the start and not changed since. */
+  readonly isTrusted: boolean;
+  /**
+   * True when the bytes have the digest: at once when that is known, else after one pass over them, which all readers
+   * share and which goes on when this one closes; with `isAnew` in any case. Rejects with what the disk says.
+   */
+  verify(options?: { readonly isAnew?: boolean }): Promise<boolean>;
   /** Fills `into` from `position`; gives the bytes read, 0 only at the end. */
   read(position: number, into: Uint8Array): Promise<number>;
   /** Call once. Reads under way end first. */
   close(): void;
 }
 
-export interface PartialRecord {
+/** `parked`: a partial file that nobody writes. `quarantined`: an object that was found damaged. */
+export interface Leftover {
+  readonly type: 'parked' | 'quarantined';
   readonly digest: Digest;
   /** Bytes it takes on the disk. */
   readonly heldBytes: number;

@@ -1,50 +1,61 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestHex, isDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
+import { digestHex, isDigest, type Digest } from '../oci/digest.ts';
 import type { Provenance } from '../oci/provenance.ts';
+import { BlobReaders } from './blob-reader.ts';
 import { createCommitQueue } from './commit-queue.ts';
-import type { ContentReader, ContentStore, PartialRecord, StoredObject } from './content-store.ts';
-import { errorCode, isMissing, readFully, removeFile, renameDurably, syncDirectory, writeFully } from './files.ts';
+import type { ContentStore, FoundObject, ObjectName, StoredObject } from './content-store.ts';
+import { nodeFileSystem, type FileSystem } from './file-system.ts';
+import { isMissing, listNames, removeFile, renameDurably, syncDirectory, writeFully } from './files.ts';
 import type { HashPool } from './hash-pool.ts';
+import { KeyedQueue } from './keyed-queue.ts';
+import { listLeftovers, removeLeftoverFiles } from './leftovers.ts';
+import { OpenFiles } from './open-files.ts';
 import { openPartialFile } from './partial-file.ts';
-import { findPartialDigest, type StorePaths } from './paths.ts';
+import type { StorePaths } from './paths.ts';
+import { Trust } from './trust.ts';
 
 /** At most so many fsyncs at once, of files that were filled and of small objects: a manifest waits for no layer. */
 const commitsAtOnce = 2;
 const putsAtOnce = 2;
 const provenances: readonly Provenance[] = ['public', 'restricted'];
-const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
-/** Nothing but regular files, and no waiting for the writer of a FIFO. */
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Content in files, one per object. The directories of `paths` exist; one process owns them. */
-export function createDiskContentStore(options: {
+export interface DiskContentStoreOptions {
   readonly paths: StorePaths;
   readonly hashes: HashPool;
-}): ContentStore {
-  const { paths } = options;
+  readonly fs?: FileSystem;
+  /** A reader's `verify` has found other bytes than the digest names; it resolves after this. */
+  readonly onDamaged: (object: StoredObject) => Promise<void>;
+}
+
+/** Content in files, one per object. The directories of `paths` exist; one process owns them. */
+export function createDiskContentStore(options: DiskContentStoreOptions): ContentStore {
+  const { paths, hashes, fs = nodeFileSystem, onDamaged } = options;
   const commits = createCommitQueue(commitsAtOnce);
   const puts = createCommitQueue(putsAtOnce);
+  /** What is done to one digest is done in order: an old file's removal must not take the new one. */
+  const changes = new KeyedQueue<Digest>();
   const running = new Set<Digest>();
-  const removals = new Map<Digest, Promise<void>>();
+  const openFiles = new OpenFiles();
+  const trust = new Trust();
+  const readers = new BlobReaders({ fs, hashes, openFiles, trust, onDamaged });
   let lastTemporary = 0;
 
   async function put(object: StoredObject, bytes: Uint8Array): Promise<void> {
     if (bytes.length !== object.sizeBytes) throw new TypeError('the bytes are not as many as the object says');
     const temporary = join(paths.fills, `put-${(lastTemporary += 1)}.tmp`);
     try {
-      const handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
+      const handle = await fs.open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
       try {
         await writeFully(handle, 0, bytes);
         await handle.sync();
       } finally {
         await handle.close();
       }
-      await makeBlobDirectory(paths.blobDirectory(object));
-      await renameDurably(temporary, paths.blob(object));
+      await moveIn(temporary, object);
     } catch (error) {
-      await removeFile(temporary).catch(() => undefined);
+      await removeFile(temporary, fs).catch(() => undefined);
       throw error;
     }
   }
@@ -55,153 +66,118 @@ export function createDiskContentStore(options: {
     // A wrong size hint may have left bytes behind the end.
     if (size > object.sizeBytes) await handle.truncate(object.sizeBytes);
     await handle.sync();
-    await makeBlobDirectory(paths.blobDirectory(object));
-    await renameDurably(paths.partial(object.digest), paths.blob(object));
+    await moveIn(paths.partial(object.digest), object);
+    // It was hashed on its way in.
+    trust.add(object.digest, await handle.stat());
   }
 
-  async function removePartial(digest: Digest): Promise<void> {
-    // Either alone is worth nothing to `begin`, so the order does not matter to a crash in between.
-    await removeFile(paths.partial(digest));
-    await removeFile(paths.journal(digest));
+  async function moveIn(from: string, object: StoredObject): Promise<void> {
+    await makeBlobDirectory(fs, paths.blobDirectory(object));
+    await renameDurably(fs, from, paths.blob(object));
+    openFiles.renamed(from, paths.blob(object), object.sizeBytes);
+  }
+
+  async function promote({ digest, sizeBytes }: StoredObject): Promise<void> {
+    const from = paths.blob({ digest, provenance: 'restricted' });
+    const to = { digest, provenance: 'public' as const };
+    await makeBlobDirectory(fs, paths.blobDirectory(to));
+    if (!(await renameIfThere(from, paths.blob(to), sizeBytes))) return;
+    await syncDirectory(paths.blobDirectory(to), fs);
+  }
+
+  async function renameIfThere(from: string, to: string, sizeBytes: number): Promise<boolean> {
+    try {
+      await fs.rename(from, to);
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+    openFiles.renamed(from, to, sizeBytes);
+    return true;
   }
 
   return {
     async open(object) {
-      const reader = await openObject(paths.blob(object), object.sizeBytes);
+      const reader = await readers.open(paths.blob(object), object);
       if (reader !== undefined || object.provenance === 'public') return reader;
       // It may have been promoted since the caller looked it up.
-      return openObject(paths.blob({ digest: object.digest, provenance: 'public' }), object.sizeBytes);
+      return readers.open(paths.blob({ digest: object.digest, provenance: 'public' }), object);
     },
-    put: (object, bytes) => puts.run(() => put(object, bytes)),
+    put: (object, bytes) => puts.run(() => changes.run(object.digest, () => put(object, bytes))),
     async begin(digest) {
       if (running.has(digest)) throw new Error('this digest is being collected already');
       running.add(digest);
       try {
-        await removals.get(digest);
-        return await openPartialFile({
-          digest,
-          path: paths.partial(digest),
-          journalPath: paths.journal(digest),
-          hashes: options.hashes,
-          install: (handle, object) => commits.run(() => install(handle, object)),
-          onEnd: () => running.delete(digest),
-        });
+        const open = () =>
+          openPartialFile({
+            fs,
+            openFiles,
+            digest,
+            path: paths.partial(digest),
+            journalPath: paths.journal(digest),
+            hashes,
+            install: (handle, object) => commits.run(() => changes.run(digest, () => install(handle, object))),
+            onEnd: () => running.delete(digest),
+          });
+        return await changes.run(digest, open);
       } catch (error) {
         running.delete(digest);
         throw error;
       }
     },
-    async promote(object) {
-      const from = { digest: object.digest, provenance: 'restricted' as const };
-      const to = { digest: object.digest, provenance: 'public' as const };
-      await makeBlobDirectory(paths.blobDirectory(to));
-      try {
-        await rename(paths.blob(from), paths.blob(to));
-      } catch (error) {
-        if (isMissing(error)) return;
-        throw error;
-      }
-      await syncDirectory(paths.blobDirectory(to));
+    promote: (object) => changes.run(object.digest, () => promote(object)),
+    remove: (object) =>
+      changes.run(object.digest, async () => {
+        await removeFile(paths.blob(object), fs);
+        openFiles.deleted(paths.blob(object), object.sizeBytes);
+      }),
+    quarantine: (object) =>
+      changes.run(
+        object.digest,
+        async () => void (await renameIfThere(paths.blob(object), paths.quarantined(object.digest), object.sizeBytes)),
+      ),
+    async list(prefix) {
+      const found = provenances.map((provenance) => listObjects(fs, paths, prefix, provenance));
+      return (await Promise.all(found)).flat();
     },
-    remove: (object) => removeFile(paths.blob(object)),
-    list: () => listObjects(paths),
-    listPartial: () => listPartial(paths, running),
-    async removePartial(digest) {
-      if (running.has(digest)) return false;
-      const removal = removePartial(digest);
-      removals.set(
-        digest,
-        removal.catch(() => undefined),
-      );
-      try {
-        await removal;
-      } finally {
-        removals.delete(digest);
-      }
-      return true;
-    },
+    // After what is under way: a file about to go is not found.
+    find: (name) => changes.run(name.digest, () => findObject(fs, paths.blob(name), name)),
+    listLeftovers: () => listLeftovers(fs, paths, running),
+    removeLeftover: ({ type, digest, ...facts }) =>
+      changes.run(digest, async () => {
+        if (type === 'parked' && running.has(digest)) return false;
+        await removeLeftoverFiles(fs, paths, { type, digest, ...facts });
+        return true;
+      }),
+    lingeringBytes: () => openFiles.lingeringBytes,
   };
 }
 
-async function openObject(path: string, sizeBytes: number): Promise<ContentReader | undefined> {
-  let handle: FileHandle;
+async function makeBlobDirectory(fs: FileSystem, directory: string): Promise<void> {
+  const made = await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await syncDirectory(dirname(directory), fs);
+}
+
+async function listObjects(
+  fs: FileSystem,
+  paths: StorePaths,
+  prefix: string,
+  provenance: Provenance,
+): Promise<readonly ObjectName[]> {
+  const [algorithm = '', digits = ''] = prefix.split(':');
+  const names = await listNames(fs, join(paths.blobs, provenance, algorithm, digits));
+  return names.flatMap((hex) => {
+    const digest = `${algorithm}:${hex}`;
+    return isDigest(digest) && digestHex(digest).startsWith(digits) ? [{ digest, provenance }] : [];
+  });
+}
+
+async function findObject(fs: FileSystem, path: string, name: ObjectName): Promise<FoundObject | undefined> {
   try {
-    handle = await open(path, readFlags);
-  } catch (error) {
-    if (isMissing(error) || errorCode(error) === 'ELOOP') return undefined;
-    throw error;
-  }
-  try {
-    const facts = await handle.stat();
-    if (facts.isFile() && facts.size === sizeBytes) return createReader(handle, sizeBytes);
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-  await handle.close();
-  return undefined;
-}
-
-function createReader(handle: FileHandle, sizeBytes: number): ContentReader {
-  return {
-    sizeBytes,
-    read: (position, into) => readFully(handle, position, into),
-    // A FileHandle ends reads under way first; nothing was written, so closing has nothing to report.
-    close: () => void handle.close().catch(() => undefined),
-  };
-}
-
-async function makeBlobDirectory(directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await syncDirectory(dirname(directory));
-}
-
-async function* listObjects(paths: StorePaths): AsyncGenerator<StoredObject> {
-  for (const provenance of provenances) {
-    for (const algorithm of algorithms) {
-      const directory = join(paths.blobs, provenance, algorithm);
-      for (const prefix of await listNames(directory)) {
-        for (const hex of await listNames(join(directory, prefix))) {
-          const digest = `${algorithm}:${hex}`;
-          if (!isDigest(digest) || digestHex(digest).slice(0, 2) !== prefix) continue;
-          const sizeBytes = await findFileSize(join(directory, prefix, hex));
-          if (sizeBytes !== undefined) yield { digest, sizeBytes, provenance };
-        }
-      }
-    }
-  }
-}
-
-async function listNames(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
-
-async function findFileSize(path: string): Promise<number | undefined> {
-  try {
-    const facts = await lstat(path);
-    return facts.isFile() ? facts.size : undefined;
+    const facts = await fs.lstat(path);
+    return facts.isFile() ? { ...name, sizeBytes: facts.size, changedMs: facts.mtimeMs } : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-async function listPartial(paths: StorePaths, running: ReadonlySet<Digest>): Promise<readonly PartialRecord[]> {
-  const records: PartialRecord[] = [];
-  for (const name of await listNames(paths.fills)) {
-    const digest = findPartialDigest(name);
-    if (digest === undefined || running.has(digest)) continue;
-    try {
-      const facts = await lstat(join(paths.fills, name));
-      records.push({ digest, heldBytes: facts.blocks * 512, changedMs: facts.mtimeMs });
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-  }
-  return records;
 }

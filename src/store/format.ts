@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isMissing, replaceFile } from './files.ts';
 
 /** The layout of the directory that this version reads and writes. */
-const storeFormat = 1;
+const storeFormat = 2;
 
 /** The directory was written by a newer version. */
 export class StoreFormatError extends Error {

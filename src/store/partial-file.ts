@@ -1,13 +1,17 @@
 import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { createDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { PartialContent, StoredObject } from './content-store.ts';
+import type { FileSystem } from './file-system.ts';
 import { errorCode, isMissing, readFully, removeFile, replaceFile, writeFully } from './files.ts';
 import { shortFileCode } from './hash-protocol.ts';
 import type { HashPool, HashedFile } from './hash-pool.ts';
 import { formatJournal, readJournal, type JournalState } from './journal.ts';
+import type { OpenFiles } from './open-files.ts';
 
 export interface PartialFileOptions {
+  readonly fs: FileSystem;
+  readonly openFiles: OpenFiles;
   readonly digest: Digest;
   readonly path: string;
   readonly journalPath: string;
@@ -22,23 +26,24 @@ const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Opens what an earlier fill left, or a new sparse file. */
 export async function openPartialFile(options: PartialFileOptions): Promise<PartialContent> {
+  const { fs } = options;
   const journal = await readJournal(options.journalPath);
-  const left = journal === undefined ? undefined : await openLeftFile(options.path, journal);
+  const left = journal === undefined ? undefined : await openLeftFile(options, journal);
   if (left !== undefined) return createPartialFile(options, left.handle, left.recovered);
   // Without a journal nothing is known of the bytes.
-  await removeFile(options.path);
-  await removeFile(options.journalPath);
-  const handle = await open(options.path, flags | constants.O_CREAT | constants.O_EXCL, 0o600);
+  await removeFile(options.path, fs);
+  await removeFile(options.journalPath, fs);
+  const handle = await fs.open(options.path, flags | constants.O_CREAT | constants.O_EXCL, 0o600);
   return createPartialFile(options, handle, { spans: [], sizeBytes: undefined });
 }
 
 async function openLeftFile(
-  path: string,
+  { fs, path }: PartialFileOptions,
   journal: JournalState,
 ): Promise<{ readonly handle: FileHandle; readonly recovered: JournalState } | undefined> {
   let handle: FileHandle;
   try {
-    handle = await open(path, flags);
+    handle = await fs.open(path, flags);
   } catch (error) {
     if (isMissing(error) || errorCode(error) === 'ELOOP') return undefined;
     throw error;
@@ -56,7 +61,8 @@ async function openLeftFile(
 }
 
 function createPartialFile(options: PartialFileOptions, handle: FileHandle, recovered: JournalState): PartialContent {
-  const { digest, path, journalPath } = options;
+  const { digest, path, journalPath, fs, openFiles } = options;
+  const onClosed = openFiles.opened(path);
   const algorithm = digestAlgorithm(digest);
   let hashed: HashedFile | undefined;
   let isEnded = false;
@@ -77,8 +83,10 @@ function createPartialFile(options: PartialFileOptions, handle: FileHandle, reco
   }
 
   async function removeBoth(): Promise<void> {
-    await removeFile(path);
-    await removeFile(journalPath);
+    const facts = await handle.stat().catch(() => undefined);
+    await removeFile(path, fs);
+    openFiles.deleted(path, (facts?.blocks ?? 0) * 512);
+    await removeFile(journalPath, fs);
   }
 
   return {
@@ -88,7 +96,7 @@ function createPartialFile(options: PartialFileOptions, handle: FileHandle, reco
     read: (position, into) => readFully(handle, position, into),
     async saveJournal(state) {
       const write = async () => {
-        if (!isEnded) await replaceFile(journalPath, formatJournal(state));
+        if (!isEnded) await replaceFile(journalPath, formatJournal(state), fs);
       };
       const written = journalTail.then(write, write);
       journalTail = written;
@@ -112,14 +120,18 @@ function createPartialFile(options: PartialFileOptions, handle: FileHandle, reco
       await journalTail.catch(() => undefined);
       await options.install(handle, object);
       // The content is safe: a journal that stays behind is swept at the next start.
-      await end(() => removeFile(journalPath).catch(() => undefined));
+      await end(() => removeFile(journalPath, fs).catch(() => undefined));
     },
     abort: () => end(removeBoth),
     park: () => end(() => Promise.resolve()),
     async close() {
       if (!isEnded) await end(() => Promise.resolve());
       await hashed?.close();
-      await handle.close();
+      try {
+        await handle.close();
+      } finally {
+        onClosed();
+      }
     },
   };
 }

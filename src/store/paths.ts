@@ -19,6 +19,7 @@ export interface StorePaths {
   blob(object: Omit<StoredObject, 'sizeBytes'>): string;
   partial(digest: Digest): string;
   journal(digest: Digest): string;
+  quarantined(digest: Digest): string;
 }
 
 export function createStorePaths(root: string): StorePaths {
@@ -26,13 +27,12 @@ export function createStorePaths(root: string): StorePaths {
   const fills = join(root, 'fills');
   const blobDirectory: StorePaths['blobDirectory'] = ({ digest, provenance }) =>
     join(blobs, provenance, digestAlgorithm(digest), digestHex(digest).slice(0, 2));
-  const inFills = (digest: Digest, extension: string) =>
-    join(fills, `${digestAlgorithm(digest)}-${digestHex(digest)}${extension}`);
+  const quarantine = join(root, 'quarantine');
   return {
     root,
     blobs,
     fills,
-    quarantine: join(root, 'quarantine'),
+    quarantine,
     catalog: join(root, 'catalog.db'),
     lock: join(root, 'lock'),
     owner: join(root, 'owner.json'),
@@ -40,14 +40,28 @@ export function createStorePaths(root: string): StorePaths {
     restoring: join(root, 'catalog.restoring'),
     blobDirectory,
     blob: (object) => join(blobDirectory(object), digestHex(object.digest)),
-    partial: (digest) => inFills(digest, '.part'),
-    journal: (digest) => inFills(digest, '.journal'),
+    partial: (digest) => join(fills, `${flatName(digest)}.part`),
+    journal: (digest) => join(fills, `${flatName(digest)}.journal`),
+    quarantined: (digest) => join(quarantine, flatName(digest)),
   };
+}
+
+/** Where all lie in one directory. */
+function flatName(digest: Digest): string {
+  return `${digestAlgorithm(digest)}-${digestHex(digest)}`;
 }
 
 /** The digest that a partial file is named after, undefined for any other file in `fills/`. */
 export function findPartialDigest(fileName: string): Digest | undefined {
-  const match = /^(sha256|sha512)-([0-9a-f]+)\.part$/.exec(fileName);
+  return findFlatDigest(/^(sha256|sha512)-([0-9a-f]+)\.part$/.exec(fileName));
+}
+
+/** The digest that a file in `quarantine/` was kept under, undefined for any other file there. */
+export function findQuarantinedDigest(fileName: string): Digest | undefined {
+  return findFlatDigest(/^(sha256|sha512)-([0-9a-f]+)$/.exec(fileName));
+}
+
+function findFlatDigest(match: RegExpExecArray | null): Digest | undefined {
   const digest = match === null ? '' : `${match[1]}:${match[2]}`;
   return isDigest(digest) ? digest : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import type { Pin } from '../oci/pin.ts';
 import type { Clock, Timer } from '../telemetry/clock.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -8,11 +9,14 @@ import { createCatalogOverlay } from './catalog-overlay.ts';
 import { createCatalogReads } from './catalog-reads.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest, CatalogState } from './catalog-protocol.ts';
 import { createCatalogWriter } from './catalog-writer.ts';
+import { createUseClock } from './use-clock.ts';
 import { startWorker } from './worker-port.ts';
 
 export interface SqliteCatalogOptions {
   /** The database file; its directory belongs to this process alone. */
   readonly path: string;
+  /** What the configuration pins. */
+  readonly pins: readonly Pin[];
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
@@ -34,7 +38,9 @@ export async function openSqliteCatalog(
   const overlay = createCatalogOverlay();
   const reads = createCatalogReads({ ...options, overlay });
   const writer = createCatalogWriter({ ...options, port, onSettled: (number) => overlay.settle(number) });
+  const useTimeMs = createUseClock(clock, reads.newestUseMs());
   const touches = new Map<Digest, number>();
+  const pins = new Map(reads.listPins().map((pin) => [JSON.stringify(pin), pin]));
   let touchTimer: Timer | undefined;
 
   function write(change: CatalogChange): Promise<void> {
@@ -47,18 +53,18 @@ export async function openSqliteCatalog(
   function writeTouches(): void {
     touchTimer?.stop();
     touchTimer = undefined;
-    const lastUsedMs = Math.floor(clock.wallMs());
+    const lastUsedMs = useTimeMs();
     for (const [digest, hits] of touches) void write({ type: 'touch-content', digest, lastUsedMs, hits });
     touches.clear();
   }
 
   const catalog: Catalog = {
     findContent: (digest) => reads.findContent(digest),
-    addContent(object, { mediaType }) {
-      const { digest, sizeBytes, provenance } = object;
-      const hits = reads.findContent(digest)?.hits ?? 0;
-      const lastUsedMs = Math.floor(clock.wallMs());
-      return write({ type: 'add-content', record: { digest, sizeBytes, provenance, mediaType, lastUsedMs, hits } });
+    addContent({ digest, sizeBytes, provenance }, { mediaType, lastUsedMs = Infinity }) {
+      const known = reads.findContent(digest);
+      const kind = mediaType === undefined ? (known?.kind ?? 'once') : 'manifest';
+      const facts = { kind, lastUsedMs: Math.min(Math.floor(lastUsedMs), useTimeMs()), hits: known?.hits ?? 0 };
+      return write({ type: 'add-content', record: { digest, sizeBytes, provenance, mediaType, ...facts } });
     },
     promoteContent: (digest) => write({ type: 'promote-content', digest }),
     removeContent(digest) {
@@ -69,12 +75,31 @@ export async function openSqliteCatalog(
       touches.set(digest, (touches.get(digest) ?? 0) + 1);
       touchTimer ??= clock.startTimer(touchDelayMs, writeTouches);
     },
-    listEvictable(limit) {
-      // What was used in the last second must not look old.
+    useTimeMs,
+    async listEvictable(kind, limit) {
+      // What was used in the last second must not look old, nor what was just evicted be listed.
       writeTouches();
-      return reads.listEvictable(limit);
+      await writer.flush();
+      return reads.listEvictable(kind, limit);
     },
+    listContent: (prefix) => reads.listContent(prefix),
     totals: () => reads.totals(),
+    totalsByKind: () => reads.totalsByKind(),
+    listPins: () => [...pins.values()],
+    async addPin(pin) {
+      pins.set(JSON.stringify(pin), pin);
+      await Promise.all([write({ type: 'add-pin', pin }), catalog.applyPins()]);
+    },
+    async removePin(pin) {
+      pins.delete(JSON.stringify(pin));
+      await Promise.all([write({ type: 'remove-pin', pin }), catalog.applyPins()]);
+    },
+    async applyPins() {
+      const all = [...options.pins, ...pins.values()];
+      if (all.length > 0 || reads.totalsByKind().pinned.objects > 0) await write({ type: 'apply-pins', pins: all });
+    },
+    findState: (key) => reads.findState(key),
+    setState: (key, value) => write({ type: 'set-state', key, value }),
     setChildren: (manifest, children) => write({ type: 'set-children', manifest, children }),
     findDescriptor: (repository, digest) => reads.findDescriptor(repository, digest),
     hasLink: (repository, digest) => reads.hasLink(repository, digest),

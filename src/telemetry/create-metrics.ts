@@ -48,6 +48,7 @@ export function createMetrics({ withProcess = true }: MetricsOptions = {}): Metr
       counter.evictedObjects.inc(objects);
       counter.evictedBytes.inc(bytes);
     },
+    damaged: (how) => counter.damaged.inc({ how }),
     gauge: (name, help, read) => addGauge(registry, { name, help, read }),
     labelledGauge: (facts) => addLabelledGauge(registry, facts),
     render: () => registry.metrics(),
@@ -77,6 +78,7 @@ function createCounters(registry: Registry) {
     fillBytes: create('fill_bytes_total', 'Bytes received by fills that have ended', ['upstream', 'result']),
     digestMismatches: create('digest_mismatches_total', 'Content that did not match its digest', ['upstream']),
     storeErrors: create('store_errors_total', 'Failed operations of the store', ['operation']),
+    damaged: create('store_damaged_total', 'Stored content that was found gone, cut or changed', ['how']),
     evictedObjects: create('evicted_objects_total', 'Objects removed to make room'),
     evictedBytes: create('evicted_bytes_total', 'Bytes removed to make room'),
   };

@@ -33,6 +33,8 @@ export interface Meter {
   /** A write to the store failed; pulls go on without it. */
   storeError(operation: string): void;
   evicted(objects: number, bytes: number): void;
+  /** Stored content was found gone or cut (`missing`), with other bytes than its digest names (`changed`), or not readable. */
+  damaged(how: 'missing' | 'changed' | 'unreadable'): void;
   /** Registers a gauge that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** The same with labels, whose values come from closed sets; what is not read at a scrape is not shown. */
@@ -54,6 +56,7 @@ export const silentMeter: Meter = {
   digestMismatch() {},
   storeError() {},
   evicted() {},
+  damaged() {},
   gauge() {},
   labelledGauge() {},
 };

@@ -1,4 +1,5 @@
 // What a row of the measurement works with: processes that end with the row.
+import { mountSmallDisk } from './small-disk.ts';
 import { startMirrorProcess, type MirrorProcess, type MirrorProcessOptions } from '../mirror-process.ts';
 import type { Pulled } from '../raw-client.ts';
 import { startRemoteUpstream, type RemoteUpstream } from '../remote-upstream.ts';
@@ -9,6 +10,10 @@ export interface Bench {
   /** A mirror of this upstream, with further configuration. */
   mirror(upstream: RemoteUpstream, config?: Readonly<Record<string, unknown>>): Promise<MirrorProcess>;
   mirrorOf(options: MirrorProcessOptions): Promise<MirrorProcess>;
+  /** A file system in memory of so many bytes; gives the path of an empty directory in it. Needs root. */
+  smallDisk(sizeBytes: number): Promise<string>;
+  /** Is called when the row has ended, in whatever way; what came last ends first. */
+  onEnd(close: () => Promise<void>): void;
   readonly isFull: boolean;
 }
 
@@ -48,6 +53,8 @@ export async function runRow(row: Row, isFull: boolean): Promise<Verdict & { rea
     mirror: (upstream, config = {}) =>
       mirrorOf({ upstreams: [{ name: 'registry.test', url: upstream.url, default: true }], config }),
     mirrorOf,
+    smallDisk: async (sizeBytes) => keep(await mountSmallDisk(sizeBytes)).path,
+    onEnd: (close) => void keep({ close }),
   };
   const outputOf = (): string => mirrors.map((mirror) => mirror.output).join('\n');
   try {

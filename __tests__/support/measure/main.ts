@@ -8,6 +8,7 @@ import { lifeRows } from './life-rows.ts';
 import { loadRows } from './load-rows.ts';
 import { sharingRows } from './sharing-rows.ts';
 import { runRow, type Row } from './bench.ts';
+import { storeRows } from './store-rows.ts';
 import { createStormRow } from './storm.ts';
 
 const tableRows: readonly Row[] = [
@@ -17,6 +18,7 @@ const tableRows: readonly Row[] = [
   ...lifeRows,
   ...freshnessRows,
   conformanceRow,
+  ...storeRows,
 ];
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);

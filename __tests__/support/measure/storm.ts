@@ -2,23 +2,11 @@
 import { listCacheFiles } from '../cache-files.ts';
 import { createSeededContent, type Content } from '../content.ts';
 import type { MirrorProcess } from '../mirror-process.ts';
+import { createRandom, type Random } from '../random.ts';
 import { pull, type PullOptions } from '../raw-client.ts';
 import type { RemoteFault, RemoteUpstream } from '../remote-upstream.ts';
 import { pollUntil } from '../signal.ts';
 import { blobGet, isRight, megabyte, sleep, type Row } from './bench.ts';
-
-type Random = (below: number) => number;
-
-/** Mulberry32: small, seeded, the same everywhere. */
-function createRandom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
 
 /** What the storm rages over, and what it has found. */
 interface Storm {

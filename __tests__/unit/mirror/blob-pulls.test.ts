@@ -175,7 +175,7 @@ describe('a blob of which the catalog knows', () => {
     shorten();
     bench.content.failing.set('remove', new Error('EROFS'));
     expect(await readAll(await fill())).toEqual(content);
-    expect(bench.storeErrors).toEqual(['remove']);
+    expect(bench.storeErrors).toEqual(['open']);
   });
 
   function shorten(): void {

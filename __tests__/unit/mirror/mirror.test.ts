@@ -63,16 +63,6 @@ describe('a blob that has been filled', () => {
     expect(linked).toEqual(['private/a', 'private/b']);
     expect(bench.catalog.findContent(digest)?.provenance).toBe('restricted');
   });
-
-  test('shows that the store is well again', async () => {
-    bench.health.report('store', 'the last put failed: ENOSPC');
-    const pull = bench.openBlob(digest);
-    await bench.settle();
-    bench.upstream.blobs.last.answer(content).send(content).end();
-    await readAll(await pull);
-    await bench.settle();
-    expect(bench.health.degraded).toEqual([]);
-  });
 });
 
 describe('the numbers of a mirror', () => {

@@ -3,11 +3,9 @@ import { utimes } from 'node:fs/promises';
 import { createStorePaths } from '../../../src/store/paths.ts';
 import { openStore, type Store } from '../../../src/store/open-store.ts';
 import type { StoredObject } from '../../../src/store/content-store.ts';
-import { createHealth } from '../../../src/telemetry/health.ts';
-import { silentLog } from '../../../src/telemetry/log.ts';
-import { silentMeter } from '../../../src/telemetry/metrics.ts';
-import { bytesOf, eventually, FakeClock, nextTurn, objectOf, useDirectory } from './fixtures.ts';
+import { bytesOf, eventually, FakeClock, nextTurn, objectOf, storeOptions, useDirectory } from './fixtures.ts';
 
+const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 const noType = { mediaType: undefined };
 const manifestType = { mediaType: 'application/vnd.oci.image.manifest.v1+json' };
 
@@ -17,16 +15,7 @@ describe('the quota', () => {
   async function use(maxSizeBytes: number, run: (store: Store, clock: FakeClock) => Promise<void>): Promise<void> {
     const clock = new FakeClock();
     clock.nowMs = Date.now();
-    const store = await openStore({
-      path: directory(),
-      maxSizeBytes,
-      minFreeBytes: 0,
-      lockWaitMs: 0,
-      clock,
-      log: silentLog,
-      meter: silentMeter,
-      health: createHealth(),
-    });
+    const store = await openStore(storeOptions(directory(), { maxSizeBytes, clock }));
     try {
       await run(store, clock);
     } finally {
@@ -39,9 +28,10 @@ describe('the quota', () => {
     clock: FakeClock,
     name: string,
     facts = noType as { mediaType: string | undefined },
+    sizeBytes = 10_000,
   ) {
     clock.advance(1);
-    const bytes = bytesOf(name, 10_000);
+    const bytes = bytesOf(name, sizeBytes);
     const object = objectOf(bytes);
     const release = store.space.reserve(bytes.length);
     await store.content.put(object, bytes);
@@ -71,17 +61,17 @@ describe('the quota', () => {
 
   test('above it the least recently used content goes, down to the low watermark, manifests last', () =>
     use(100_000, async (store, clock) => {
-      const manifest = await add(store, clock, 'manifest', manifestType);
+      const manifest = await add(store, clock, 'manifest', manifestType, 4000);
       const objects: StoredObject[] = [];
       for (let index = 0; index < 9; index += 1) objects.push(await add(store, clock, `o${index}`));
       clock.advance(1000);
       const [first, second] = objects;
       if (first === undefined || second === undefined) throw new Error('no objects');
       store.catalog.touchContent(first.digest);
-      expect(store.catalog.totals().bytes).toBe(100_000);
+      expect(store.catalog.totals().bytes).toBe(94_000);
       const last = await add(store, clock, 'last');
       await eventually(() => store.catalog.totals().bytes <= 95_000);
-      expect(store.catalog.totals().bytes).toBe(90_000);
+      expect(store.catalog.totals().bytes).toBe(94_000);
       expect(await isHere(store, manifest)).toBe(true);
       expect(await isHere(store, first)).toBe(true);
       expect(await isHere(store, last)).toBe(true);
@@ -118,10 +108,10 @@ describe('the quota', () => {
       await park(store, 'parked');
       const objects: StoredObject[] = [];
       for (let index = 0; index < 9; index += 1) objects.push(await add(store, clock, `o${index}`));
-      await eventually(() => store.space.usage().parkedBytes === 8192);
+      await eventually(() => store.space.usage().leftoverBytes === 8192);
       objects.push(await add(store, clock, 'last'));
-      await eventually(() => store.space.usage().parkedBytes === 0);
-      expect(await store.content.listPartial()).toEqual([]);
+      await eventually(() => store.space.usage().leftoverBytes === 0);
+      expect(await store.content.listLeftovers()).toEqual([]);
       expect(store.catalog.totals().objects).toBe(10);
     }));
 
@@ -133,8 +123,8 @@ describe('the quota', () => {
       const old = new Date(clock.wallMs() - 25 * 3_600_000);
       await utimes(path, old, old);
       clock.advance(10 * 60_000);
-      while ((await store.content.listPartial()).length === 2) await nextTurn();
-      expect(await store.content.listPartial()).toHaveLength(1);
+      while ((await store.content.listLeftovers()).length === 2) await nextTurn();
+      expect(await store.content.listLeftovers()).toHaveLength(1);
     }));
 
   test('a running partial file is not taken', () =>
@@ -144,7 +134,7 @@ describe('the quota', () => {
       const partial = await store.content.begin(object.digest);
       await partial.write(0, bytes);
       const release = store.space.reserve(20_000);
-      expect(await store.space.makeRoom(1)).toBe(false);
+      expect(await store.space.makeRoom(1, full)).toBe(false);
       expect(await partial.verify(8192)).toBe(true);
       await partial.commit(object);
       await partial.close();
@@ -154,10 +144,10 @@ describe('the quota', () => {
   test('a full disk is made room on, also without a quota', () =>
     use(0, async (store, clock) => {
       const objects = [await add(store, clock, 'a'), await add(store, clock, 'b')];
-      const made = await Promise.all([store.space.makeRoom(100), store.space.makeRoom(100)]);
+      const made = await Promise.all([store.space.makeRoom(100, full), store.space.makeRoom(100, full)]);
       expect(made).toEqual([true, true]);
       for (const object of objects) expect(await isHere(store, object)).toBe(false);
-      expect(await store.space.makeRoom(100)).toBe(false);
+      expect(await store.space.makeRoom(100, full)).toBe(false);
     }));
 
   test('without a limit everything fits and stays', () =>

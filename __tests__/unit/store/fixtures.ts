@@ -5,8 +5,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDigest, type Digest, type DigestAlgorithm } from '../../../src/oci/digest.ts';
-import type { StoredObject } from '../../../src/store/content-store.ts';
-import type { Clock } from '../../../src/telemetry/clock.ts';
+import type { ContentStore, ObjectName, StoredObject } from '../../../src/store/content-store.ts';
+import type { StoreOptions } from '../../../src/store/open-store.ts';
+import { createHealth } from '../../../src/telemetry/health.ts';
+import { silentLog } from '../../../src/telemetry/log.ts';
+import { silentMeter } from '../../../src/telemetry/metrics.ts';
+import { systemClock, type Clock } from '../../../src/telemetry/clock.ts';
 
 /**
  * A directory for each test, and the check that the test leaves no descriptor open in it.
@@ -62,6 +66,31 @@ export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256
 
 export function objectOf(bytes: Uint8Array, provenance: StoredObject['provenance'] = 'public'): StoredObject {
   return { digest: digestOf(bytes), sizeBytes: bytes.length, provenance };
+}
+
+/** Every object that a content store has. */
+export async function listNames(store: ContentStore): Promise<readonly ObjectName[]> {
+  const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+  const prefixes = ['sha256:', 'sha512:'].flatMap((algorithm) => digits.map((two) => `${algorithm}${two}`));
+  return (await Promise.all(prefixes.map((prefix) => store.list(prefix)))).flat();
+}
+
+/** A store without bounds, to be narrowed by the test. */
+export function storeOptions(path: string, changed: Partial<StoreOptions> = {}): StoreOptions {
+  return {
+    path,
+    maxSizeBytes: 0,
+    minFreeBytes: 0,
+    maxIdleMs: Infinity,
+    scrubEveryMs: Infinity,
+    pins: [],
+    lockWaitMs: 0,
+    clock: systemClock,
+    log: silentLog,
+    meter: silentMeter,
+    health: createHealth(),
+    ...changed,
+  };
 }
 
 /** Time that stands still until the test moves it. */

@@ -10,10 +10,10 @@ describe('the format number', () => {
   test('is written where there is none, or where it was cut off', async () => {
     const path = join(directory(), 'format');
     await checkStoreFormat(path);
-    expect(await readFile(path, 'utf8')).toBe('1\n');
+    expect(await readFile(path, 'utf8')).toBe('2\n');
     await writeFile(path, '');
     await checkStoreFormat(path);
-    expect(await readFile(path, 'utf8')).toBe('1\n');
+    expect(await readFile(path, 'utf8')).toBe('2\n');
     await checkStoreFormat(path);
   });
 
@@ -21,7 +21,7 @@ describe('the format number', () => {
     const path = join(directory(), 'format');
     await writeFile(path, '7\n');
     await expect(checkStoreFormat(path)).rejects.toThrow(StoreFormatError);
-    await expect(checkStoreFormat(path)).rejects.toThrow(/format 7.*up to 1/);
+    await expect(checkStoreFormat(path)).rejects.toThrow(/format 7.*up to 2/);
     expect(await readFile(path, 'utf8')).toBe('7\n');
   });
 });

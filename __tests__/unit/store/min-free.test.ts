@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { createSpace, type Space } from '../../../src/store/eviction.ts';
+import { createDiskRoom } from '../../../src/store/disk-room.ts';
 import { openStore, type Store } from '../../../src/store/open-store.ts';
-import { createHealth } from '../../../src/telemetry/health.ts';
+import { createSpace, type Space } from '../../../src/store/space.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../src/telemetry/metrics.ts';
-import { bytesOf, eventually, FakeClock, objectOf, useDirectory } from './fixtures.ts';
+import { bytesOf, eventually, FakeClock, objectOf, storeOptions, useDirectory } from './fixtures.ts';
 
 const directory = useDirectory();
 
@@ -16,15 +16,15 @@ interface Disk {
 /** A store with five objects of 10,000 bytes, and the books over a disk that the test owns. */
 async function use(disk: Disk, run: (space: Space, store: Store) => Promise<void>): Promise<void> {
   const parts = { clock: new FakeClock(), log: silentLog, meter: silentMeter };
-  const options = { path: directory(), maxSizeBytes: 0, minFreeBytes: 0, lockWaitMs: 0, health: createHealth() };
-  const store = await openStore({ ...options, ...parts });
+  const store = await openStore(storeOptions(directory(), parts));
   for (let index = 0; index < 5; index += 1) {
     const bytes = bytesOf(`o${index}`, 10_000);
     await store.content.put(objectOf(bytes), bytes);
     await store.catalog.addContent(objectOf(bytes), { mediaType: undefined });
   }
   const readDisk = async () => await Promise.resolve({ ...disk });
-  const space = createSpace({ maxSizeBytes: 0, minFreeBytes: 100_000, readDisk, ...store, ...parts });
+  const room = createDiskRoom({ minFreeBytes: 100_000, readDisk });
+  const space = createSpace({ maxSizeBytes: 0, maxIdleMs: Infinity, room, ...store, ...parts });
   try {
     await run(space, store);
   } finally {

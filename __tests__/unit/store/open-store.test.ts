@@ -6,11 +6,7 @@ import { mediaTypes } from '../../../src/oci/media-type.ts';
 import type { StoredObject } from '../../../src/store/content-store.ts';
 import { openStore, type Store } from '../../../src/store/open-store.ts';
 import { createStorePaths } from '../../../src/store/paths.ts';
-import { systemClock } from '../../../src/telemetry/clock.ts';
-import { createHealth } from '../../../src/telemetry/health.ts';
-import { silentLog } from '../../../src/telemetry/log.ts';
-import { silentMeter } from '../../../src/telemetry/metrics.ts';
-import { bytesOf, objectOf, useDirectory } from './fixtures.ts';
+import { bytesOf, listNames, objectOf, storeOptions, useDirectory } from './fixtures.ts';
 
 const repository = { upstream: 'docker.io', repository: 'library/alpine' };
 
@@ -19,16 +15,7 @@ describe('the store', () => {
   const root = () => join(directory(), 'data');
 
   async function use(run: (store: Store) => Promise<void>): Promise<void> {
-    const store = await openStore({
-      path: root(),
-      maxSizeBytes: 0,
-      minFreeBytes: 0,
-      lockWaitMs: 0,
-      clock: systemClock,
-      log: silentLog,
-      meter: silentMeter,
-      health: createHealth(),
-    });
+    const store = await openStore(storeOptions(root()));
     try {
       await run(store);
     } finally {
@@ -48,7 +35,7 @@ describe('the store', () => {
       expect((await stat(root())).mode & 0o777).toBe(0o700);
       await expect(use(() => Promise.resolve())).rejects.toThrow('in use by process');
     });
-    await use(() => Promise.resolve());
+    await use(({ whenRecovered }) => whenRecovered);
     expect((await readdir(root())).toSorted()).toEqual([
       'blobs',
       'catalog.db',
@@ -108,8 +95,8 @@ describe('the store', () => {
       objects.push(secret);
     });
     await rm(join(root(), 'catalog.db'));
-    await use(async ({ catalog, whenRestored }) => {
-      await whenRestored;
+    await use(async ({ catalog, whenRecovered }) => {
+      await whenRecovered;
       const types = objects.map(({ digest }) => catalog.findContent(digest)?.mediaType);
       expect(types).toEqual([undefined, mediaTypes.ociManifest, mediaTypes.dockerManifestList, undefined, undefined]);
       for (const object of objects) expect(catalog.findContent(object.digest)).toMatchObject(object);
@@ -133,14 +120,12 @@ describe('the store', () => {
     });
     // A -wal file at the start is how a killed process is known.
     await writeFile(join(root(), 'catalog.db-wal'), '');
-    await use(async ({ content, catalog, whenRestored }) => {
-      await whenRestored;
+    await use(async ({ content, catalog, whenRecovered }) => {
+      await whenRecovered;
       expect(catalog.findContent(stray.digest)).toMatchObject(stray);
       expect(catalog.findContent(half.digest)?.provenance).toBe('public');
       expect(catalog.totals()).toEqual({ objects: 3, bytes: 30 });
-      const copies = [];
-      for await (const object of content.list()) copies.push(object);
-      expect(copies).toHaveLength(3);
+      expect(await listNames(content)).toHaveLength(3);
     });
     expect(existsSync(join(root(), 'catalog.db-wal'))).toBe(false);
   });
@@ -152,8 +137,8 @@ describe('the store', () => {
     });
     await rm(join(root(), 'catalog.db'));
     await use(() => Promise.resolve());
-    await use(async ({ catalog, whenRestored }) => {
-      await whenRestored;
+    await use(async ({ catalog, whenRecovered }) => {
+      await whenRecovered;
       expect(catalog.totals().objects).toBe(100);
     });
   });

@@ -3,13 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Catalog } from '../../../src/store/catalog.ts';
+import type { Catalog, EvictableKind } from '../../../src/store/catalog.ts';
 import type { CatalogState } from '../../../src/store/catalog-protocol.ts';
 import { openSqliteCatalog } from '../../../src/store/sqlite-catalog.ts';
 import { createHealth, type Health } from '../../../src/telemetry/health.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../src/telemetry/metrics.ts';
-import { bytesOf, digestOf, FakeClock, objectOf, useDirectory } from './fixtures.ts';
+import { bytesOf, digestOf, eventually, FakeClock, objectOf, useDirectory } from './fixtures.ts';
 
 const alpine = { upstream: 'docker.io', repository: 'library/alpine' };
 const other = { upstream: 'docker.io', repository: 'library/other' };
@@ -23,7 +23,7 @@ describe('the catalog', () => {
   const path = () => join(directory(), 'catalog.db');
 
   async function open(health: Health = createHealth()): Promise<{ catalog: Catalog; state: CatalogState }> {
-    return openSqliteCatalog({ path: path(), clock, log: silentLog, meter: silentMeter, health });
+    return openSqliteCatalog({ path: path(), pins: [], clock, log: silentLog, meter: silentMeter, health });
   }
 
   async function use(run: (catalog: Catalog, state: CatalogState) => Promise<void> | void): Promise<void> {
@@ -57,6 +57,7 @@ describe('the catalog', () => {
         expect(catalog.findContent(object.digest)).toEqual({
           ...object,
           ...manifestType,
+          kind: 'manifest',
           lastUsedMs: clock.nowMs,
           hits: 0,
         });
@@ -161,21 +162,29 @@ describe('the catalog', () => {
     });
   });
 
-  test('what was used long ago is evictable first, manifests last', () =>
+  test('what was used long ago is evictable first, each kind for itself', () =>
     use(async (catalog) => {
       const [manifest, old, young] = [blob('manifest'), blob('old'), blob('young')];
       await catalog.addContent(manifest, manifestType);
       clock.advance(10_000);
       await catalog.addContent(old, noType);
       clock.advance(10_000);
-      const added = catalog.addContent(young, noType);
-      const order = () => catalog.listEvictable(10).map(({ digest }) => digest);
-      expect(order()).toEqual([old.digest, young.digest, manifest.digest]);
-      await added;
+      void catalog.addContent(young, noType);
+      const order = async (kind: EvictableKind, limit = 10) =>
+        (await catalog.listEvictable(kind, limit)).map(({ digest }) => digest);
+      expect(await order('once')).toEqual([old.digest, young.digest]);
+      expect(await order('once', 1)).toEqual([old.digest]);
+      expect(await order('manifest')).toEqual([manifest.digest]);
       clock.advance(10_000);
       catalog.touchContent(old.digest);
-      expect(order()).toEqual([young.digest, old.digest, manifest.digest]);
-      expect(catalog.listEvictable(1).map(({ digest }) => digest)).toEqual([young.digest]);
+      expect(await order('once')).toEqual([young.digest]);
+      expect(await order('reused')).toEqual([old.digest]);
+      expect(catalog.totalsByKind()).toEqual({
+        once: { objects: 1, bytes: 100 },
+        reused: { objects: 1, bytes: 100 },
+        manifest: { objects: 1, bytes: 100 },
+        pinned: { objects: 0, bytes: 0 },
+      });
     }));
 
   test('uses are counted, for a manifest also of all it lists, and survive a restart', async () => {
@@ -191,9 +200,8 @@ describe('the catalog', () => {
       clock.advance(1000);
     });
     await use((catalog) => {
-      for (const { digest } of [manifest, layer]) {
-        expect(catalog.findContent(digest)).toMatchObject({ hits: 2, lastUsedMs: clock.nowMs });
-      }
+      expect(catalog.findContent(manifest.digest)).toMatchObject({ hits: 2, lastUsedMs: clock.nowMs });
+      expect(catalog.findContent(layer.digest)).toMatchObject({ hits: 0, kind: 'reused', lastUsedMs: clock.nowMs });
     });
   });
 
@@ -221,7 +229,7 @@ describe('the catalog', () => {
       await catalog.removeContent(record.digest);
       expect(catalog.findTag(alpine, 'latest')).toEqual(record);
     });
-    await use((catalog) => expect(catalog.findTag(alpine, 'latest')).toBeUndefined());
+    await use((catalog) => eventually(() => catalog.findTag(alpine, 'latest') === undefined));
   });
 
   test('ten thousand changes at once are all written', async () => {
@@ -371,6 +379,7 @@ describe('the catalog', () => {
     const nowhere = join(directory(), 'absent', 'catalog.db');
     const { catalog } = await openSqliteCatalog({
       path: nowhere,
+      pins: [],
       clock,
       log: silentLog,
       meter: silentMeter,

@@ -11,12 +11,12 @@ import type { Source } from './sources.ts';
 
 /** Room in the store; the store's eviction fulfils it. */
 export interface Space {
-  /** Whether an object of this size can be kept at all. */
+  /** Whether an object of this size, or so much more of one, can be kept at all. */
   fits(sizeBytes: number): boolean;
   /** Books bytes that are on their way in; the result gives the booking back. */
   reserve(sizeBytes: number): () => void;
-  /** After the disk refused a write: true when something was freed and trying again makes sense. */
-  makeRoom(bytes: number): Promise<boolean>;
+  /** After the disk refused with `error`: true when something was freed and trying again makes sense. */
+  makeRoom(bytes: number, error: unknown): Promise<boolean>;
 }
 
 /** How a fill ended, for log and metric. */
@@ -30,6 +30,16 @@ export interface FillReport {
   readonly durationMs: number;
   readonly provenance: Provenance | undefined;
   readonly error: unknown;
+}
+
+/** Does what the disk may refuse for want of room: then room is made and it is tried once more. */
+export async function withRoom<T>(space: Pick<Space, 'makeRoom'>, bytes: number, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(await space.makeRoom(bytes, error))) throw error;
+    return await act();
+  }
 }
 
 /** What all fills share, and whom they tell. */

@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { Span } from '../../oci/span.ts';
 import type { PartialContent, StoredObject, StreamHash } from '../../store/content-store.ts';
-import type { FillContext } from './fill-context.ts';
+import { withRoom, type FillContext } from './fill-context.ts';
 import { Journal } from './journal.ts';
 import type { Segments } from './segments.ts';
 
@@ -13,6 +13,7 @@ export class FillFile {
   readonly #journal: Journal;
   readonly #context: FillContext;
   #releaseSpace: (() => void) | undefined;
+  #reservedBytes = 0;
 
   private constructor(partial: PartialContent, segments: Segments, context: FillContext) {
     this.#partial = partial;
@@ -22,7 +23,7 @@ export class FillFile {
 
   /** Opens or creates the file and books in `segments` what an earlier fill left. Rejects with what the disk said. */
   static async open(digest: Digest, segments: Segments, context: FillContext): Promise<FillFile> {
-    const partial = await context.content.begin(digest);
+    const partial = await withRoom(context.space, 0, () => context.content.begin(digest));
     for (const span of partial.recovered.spans) segments.here.add(span);
     return new FillFile(partial, segments, context);
   }
@@ -35,18 +36,20 @@ export class FillFile {
     return this.#partial.recovered.spans;
   }
 
-  /** Books the object's size in the store, until the file is kept or thrown away. */
+  /** Bytes that are booked. */
+  get reservedBytes(): number {
+    return this.#reservedBytes;
+  }
+
+  /** Books so many bytes in all, until the file is kept or thrown away. */
   reserve(sizeBytes: number): void {
-    this.#releaseSpace ??= this.#context.space.reserve(sizeBytes);
+    this.#releaseSpace?.();
+    this.#releaseSpace = this.#context.space.reserve(sizeBytes);
+    this.#reservedBytes = sizeBytes;
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#partial.write(offset, bytes);
-    } catch (error) {
-      if (!(await this.#context.space.makeRoom(bytes.length))) throw error;
-      await this.#partial.write(offset, bytes);
-    }
+    await withRoom(this.#context.space, bytes.length, () => this.#partial.write(offset, bytes));
   }
 
   /** Bytes have been written: `prefixEnd` is the first one that is missing. */

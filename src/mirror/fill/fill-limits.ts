@@ -24,6 +24,8 @@ export const minPieceBytes = 8 * MiB;
 export const maxPieceBytes = 64 * MiB;
 /** Pieces of the last round among several connections. */
 export const minShareBytes = 4 * MiB;
+/** Room is booked in such steps while nobody knows the size. */
+export const reserveStepBytes = 16 * MiB;
 /** A piece opened ahead of the window for a waiting reader. */
 export const demandPieceBytes = 2 * MiB;
 /** Held back from whole-body readers until size and digest agree. */

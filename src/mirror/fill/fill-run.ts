@@ -3,7 +3,7 @@ import { isMirrorError, MirrorError } from '../../oci/errors.ts';
 import type { BlobStream, Upstream } from '../../upstream/upstream.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillFile } from './fill-file.ts';
-import { demandPieceBytes, worthFinishingBytes } from './fill-limits.ts';
+import { demandPieceBytes, reserveStepBytes, worthFinishingBytes } from './fill-limits.ts';
 import { Fill, type FillState } from './fill.ts';
 import type { Source } from './sources.ts';
 import { toMirrorError, Transfer, type Wish } from './transfer.ts';
@@ -162,7 +162,8 @@ export class FillRun {
     if (recoveredSize !== undefined && recoveredSize !== sizeBytes) this.fill.segments.here.clear();
     this.fill.segments.setSize(sizeBytes);
     this.fill.interests.clip(sizeBytes);
-    if (!this.#context.space.fits(sizeBytes)) {
+    const moreBytes = sizeBytes - (this.fill.file?.reservedBytes ?? 0);
+    if (!this.#context.space.fits(moreBytes)) {
       void this.#bypass('fit', undefined);
       return;
     }
@@ -177,12 +178,26 @@ export class FillRun {
 
   async #write(offset: number, bytes: Uint8Array): Promise<void> {
     this.#refuseAbove(offset + bytes.length);
+    if (!this.#reserveUpTo(offset + bytes.length)) {
+      await this.#bypass('fit', undefined);
+      throw new Error('the store has no room for more of it');
+    }
     try {
       await this.fill.file?.write(offset, bytes);
     } catch (error) {
       await this.#bypass('write', error);
       throw error;
     }
+  }
+
+  /** A blob of unknown size is booked as it grows. False when no more of it can be kept. */
+  #reserveUpTo(end: number): boolean {
+    const { file, sizeBytes } = this.fill;
+    if (file === undefined || sizeBytes !== undefined || end <= file.reservedBytes) return true;
+    const more = Math.ceil((end - file.reservedBytes) / reserveStepBytes) * reserveStepBytes;
+    if (!this.#context.space.fits(more)) return false;
+    file.reserve(file.reservedBytes + more);
+    return true;
   }
 
   #onWritten(): void {

@@ -1,7 +1,15 @@
 import type { Descriptor } from '../../../../src/oci/descriptor.ts';
 import type { Digest } from '../../../../src/oci/digest.ts';
 import type { RepositoryId } from '../../../../src/oci/reference.ts';
-import type { Catalog, ContentRecord, TagRecord } from '../../../../src/store/catalog.ts';
+import type { Pin } from '../../../../src/oci/pin.ts';
+import type {
+  Catalog,
+  ContentKind,
+  ContentRecord,
+  ContentTotals,
+  EvictableKind,
+  TagRecord,
+} from '../../../../src/store/catalog.ts';
 import type { StoredObject } from '../../../../src/store/content-store.ts';
 
 /** A catalog in maps: what is written is read at once. */
@@ -17,7 +25,8 @@ export class MemoryCatalog implements Catalog {
   }
 
   async addContent(object: StoredObject, facts: { readonly mediaType: string | undefined }): Promise<void> {
-    this.contents.set(object.digest, { ...object, ...facts, lastUsedMs: 0, hits: 0 });
+    const kind = facts.mediaType === undefined ? 'once' : 'manifest';
+    this.contents.set(object.digest, { ...object, ...facts, kind, lastUsedMs: 0, hits: 0 });
     await Promise.resolve();
   }
 
@@ -36,8 +45,45 @@ export class MemoryCatalog implements Catalog {
     this.touched.push(digest);
   }
 
-  listEvictable(limit: number): readonly ContentRecord[] {
-    return [...this.contents.values()].slice(0, limit);
+  useTimeMs(): number {
+    return 0;
+  }
+
+  async listEvictable(kind: EvictableKind, limit: number): Promise<readonly ContentRecord[]> {
+    return await Promise.resolve([...this.contents.values()].filter((record) => record.kind === kind).slice(0, limit));
+  }
+
+  listContent(prefix: string): readonly ContentRecord[] {
+    return [...this.contents.values()].filter(({ digest }) => digest.startsWith(prefix));
+  }
+
+  totalsByKind(): Readonly<Record<ContentKind, ContentTotals>> {
+    const none = { objects: 0, bytes: 0 };
+    return { once: this.totals(), reused: none, manifest: none, pinned: none };
+  }
+
+  listPins(): readonly Pin[] {
+    return [];
+  }
+
+  async addPin(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async removePin(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async applyPins(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  findState(): string | undefined {
+    return undefined;
+  }
+
+  async setState(): Promise<void> {
+    await Promise.resolve();
   }
 
   totals(): { readonly objects: number; readonly bytes: number } {

@@ -4,6 +4,9 @@ import type { Span } from '../../../../src/oci/span.ts';
 import type {
   ContentReader,
   ContentStore,
+  FoundObject,
+  Leftover,
+  ObjectName,
   PartialContent,
   StoredObject,
   StreamHash,
@@ -15,7 +18,7 @@ interface Parked {
   readonly sizeBytes: number | undefined;
 }
 
-type FailingOperation = 'open' | 'read' | 'put' | 'promote' | 'remove' | 'begin' | 'write' | 'commit';
+type FailingOperation = 'open' | 'read' | 'verify' | 'put' | 'promote' | 'remove' | 'begin' | 'write' | 'commit';
 
 /** A store in memory whose disk can be made to fail. */
 export class MemoryContentStore implements ContentStore {
@@ -23,6 +26,11 @@ export class MemoryContentStore implements ContentStore {
   readonly parked = new Map<Digest, Parked>();
   readonly removed: StoredObject[] = [];
   readonly openFiles = new Set<object>();
+  readonly trusted = new Set<Digest>();
+  readonly quarantined: StoredObject[] = [];
+  onDamaged = async (_object: StoredObject): Promise<void> => await Promise.resolve();
+  /** A pass over the bytes of an object does not end before this. */
+  verifying: Promise<void> = Promise.resolve();
   /** Thrown by the operation of this name, until it is taken back. */
   failing = new Map<FailingOperation, Error>();
 
@@ -40,6 +48,15 @@ export class MemoryContentStore implements ContentStore {
         await Promise.resolve();
         this.fail('read');
         return bytes.copy(into, 0, position);
+      },
+      isTrusted: this.trusted.has(object.digest),
+      verify: async () => {
+        await this.verifying;
+        this.fail('verify');
+        const isRight = computeDigest(digestAlgorithm(object.digest), bytes) === object.digest;
+        if (isRight) this.trusted.add(object.digest);
+        else await this.onDamaged(object);
+        return isRight;
       },
       close: () => void this.openFiles.delete(reader),
     };
@@ -77,17 +94,31 @@ export class MemoryContentStore implements ContentStore {
     if (this.objects.get(object.digest)?.object.provenance === object.provenance) this.objects.delete(object.digest);
   }
 
-  async *list(): AsyncIterable<StoredObject> {
-    await Promise.resolve();
-    for (const { object } of this.objects.values()) yield object;
+  async quarantine(object: StoredObject): Promise<void> {
+    await this.remove(object);
+    this.quarantined.push(object);
   }
 
-  async listPartial(): Promise<readonly []> {
+  async list(prefix: string): Promise<readonly ObjectName[]> {
+    const all = [...this.objects.values()].map(({ object }) => object);
+    return await Promise.resolve(all.filter(({ digest }) => digest.startsWith(prefix)));
+  }
+
+  async find({ digest, provenance }: ObjectName): Promise<FoundObject | undefined> {
+    const object = this.objects.get(digest)?.object;
+    return await Promise.resolve(object?.provenance === provenance ? { ...object, changedMs: 0 } : undefined);
+  }
+
+  async listLeftovers(): Promise<readonly []> {
     return await Promise.resolve([]);
   }
 
-  async removePartial(digest: Digest): Promise<boolean> {
+  async removeLeftover({ digest }: Leftover): Promise<boolean> {
     return await Promise.resolve(this.parked.delete(digest));
+  }
+
+  lingeringBytes(): number {
+    return 0;
   }
 
   fail(operation: FailingOperation): void {

@@ -4,6 +4,9 @@ import { createMirror } from '../../../../src/mirror/mirror.ts';
 import type { Mirror } from '../../../../src/mirror/mirror-api.ts';
 import type { TagPolicy } from '../../../../src/mirror/tag-policies.ts';
 import type { Demand, ServedBlob, ServedBlobHead, ServedManifest } from '../../../../src/mirror/pull.ts';
+import type { ContentRecord } from '../../../../src/store/catalog.ts';
+import { createInventory } from '../../../../src/store/inventory.ts';
+import { createStoreFaults, type StoreFaults } from '../../../../src/store/store-faults.ts';
 import { createHealth } from '../../../../src/telemetry/health.ts';
 import { silentLog } from '../../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../../src/telemetry/metrics.ts';
@@ -40,26 +43,37 @@ export class MirrorBench {
     negativeTtlMs: 10 * second,
   };
   mismatches = 0;
+  readonly damages: string[] = [];
+  /** What has lost its row. */
+  findLost: (digest: Digest) => Promise<ContentRecord | undefined> = () => Promise.resolve(undefined);
+  /** The disk being tried while it fails. */
+  probe: () => Promise<void> = () => Promise.resolve();
+  readonly faults: StoreFaults;
   readonly mirror: Mirror;
 
   constructor() {
+    const meter = {
+      ...silentMeter,
+      digestMismatch: () => void this.mismatches++,
+      storeError: (operation: string) => void this.storeErrors.push(operation),
+      damaged: (how: string) => void this.damages.push(how),
+    };
+    const parts = { content: this.content, catalog: this.catalog, clock: this.clock, log: silentLog, meter };
+    const findLost = async (digest: Digest) => await this.findLost(digest);
+    const inventory = createInventory({ ...parts, findLost });
+    const probe = async () => await this.probe();
+    this.faults = createStoreFaults({ ...parts, health: this.health, probe });
+    this.content.onDamaged = async (object) => await inventory.quarantine(object);
     this.mirror = createMirror({
+      ...parts,
+      inventory,
+      faults: this.faults,
       upstreams: { find: (name) => [this.upstream, this.other].find((upstream) => upstream.name === name) },
-      content: this.content,
-      catalog: this.catalog,
       recent: this.recent,
       misses: this.misses,
       space: { fits: () => true, reserve: () => () => {}, makeRoom: async () => await Promise.resolve(false) },
       fillLimits,
       connectionsPerUpstream: 32,
-      clock: this.clock,
-      log: silentLog,
-      meter: {
-        ...silentMeter,
-        digestMismatch: () => void this.mismatches++,
-        storeError: (operation) => void this.storeErrors.push(operation),
-      },
-      health: this.health,
       freshnessOf: () => this.limits,
     });
   }
@@ -94,6 +108,7 @@ export class MirrorBench {
   /** What is still open or running: nothing, when every pull is over. */
   async leftovers(): Promise<object> {
     await this.settle();
+    await this.faults.close();
     const { fills, readers } = this.mirror.stats();
     return { fills, readers, files: this.content.openFiles.size, timers: this.clock.pending };
   }

@@ -1,0 +1,48 @@
+import { isDigest } from '../oci/digest.ts';
+import type { Pin } from '../oci/pin.ts';
+import { dockerHub } from './docker-hub.ts';
+import { isRegistryHost } from './units.ts';
+
+export const pinExpectation =
+  'an image or a digest, as in alpine:3.20, ghcr.io/org/*, ghcr.io/org/app:v* or sha256:…, in which * stands for anything';
+
+/** A pin as it is written: `host` is undefined where the default upstream is meant. */
+export type WrittenPin =
+  Extract<Pin, { type: 'digest' }> | (Omit<Extract<Pin, { type: 'image' }>, 'upstream'> & { readonly host?: string });
+
+/** `[HOST/]REPOSITORY[:TAG]`, or a digest, also behind a repository and `@`. Undefined for anything else. */
+export function findPin(text: string): WrittenPin | undefined {
+  const digest = text.slice(text.indexOf('@') + 1);
+  if (isDigest(digest)) return { type: 'digest', digest };
+  const [, name = '', tag] = /^([a-z0-9._:/*-]+?)(?::([A-Za-z0-9_.*-]{1,128}))?$/.exec(text) ?? [];
+  const [first = '', ...others] = name.split('/');
+  const hasHost = others.length > 0 && isRegistryHost(first);
+  const repository = hasHost ? others.join('/') : name;
+  if (repository === '' || repository.includes(':') || /^\/|\/\/|\/$/.test(repository)) return undefined;
+  return { type: 'image', ...(hasHost && { host: first }), repository, tag };
+}
+
+interface NamedUpstream {
+  readonly name: string;
+  readonly aliases: readonly string[];
+}
+
+/** Undefined when its host is on no upstream. Docker Hub's short names are spelled out. */
+export function resolvePin(
+  pin: WrittenPin,
+  upstreams: readonly NamedUpstream[],
+  defaultName: string | undefined,
+): Pin | undefined {
+  if (pin.type === 'digest') return pin;
+  const { host = defaultName, repository, tag } = pin;
+  const upstream = upstreams.find(({ name, aliases }) => host !== undefined && [name, ...aliases].includes(host))?.name;
+  if (upstream === undefined) return undefined;
+  const isShort = upstream === dockerHub.name && /^[^/*]+$/.test(repository);
+  return { type: 'image', upstream, repository: isShort ? `library/${repository}` : repository, tag };
+}
+
+/** As it is written in a configuration. */
+export function formatPin(pin: Pin): string {
+  if (pin.type === 'digest') return pin.digest;
+  return `${pin.upstream}/${pin.repository}${pin.tag === undefined ? '' : `:${pin.tag}`}`;
+}

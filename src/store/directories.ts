@@ -1,0 +1,71 @@
+import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeFile, renameDurably } from './files.ts';
+import { nodeFileSystem } from './file-system.ts';
+import { findPartialDigest, type StorePaths } from './paths.ts';
+
+/** The directory cannot be what the store needs. */
+export class StoreLayoutError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StoreLayoutError';
+  }
+}
+
+/** Makes what is missing. @throws StoreLayoutError, or what the system says of a directory it cannot write */
+export async function makeDirectories(paths: StorePaths): Promise<void> {
+  for (const directory of [paths.fills, paths.quarantine, paths.blobs]) await makeDirectory(directory);
+  for (const provenance of ['public', 'restricted']) {
+    for (const algorithm of ['sha256', 'sha512']) await makeDirectory(join(paths.blobs, provenance, algorithm));
+  }
+  // Content moves from one to the other by its name alone.
+  const { dev } = await stat(paths.blobs);
+  for (const directory of [paths.fills, paths.quarantine]) {
+    if ((await stat(directory)).dev === dev) continue;
+    throw new StoreLayoutError(`${directory} and ${paths.blobs} are on different file systems; they must be on one`);
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/**
+ * Whoever wrote here is gone: the lock is ours. Partial files stay for the next fill, or until they expire; without a
+ * journal nothing is known of what is in them.
+ */
+export async function sweepFills(paths: StorePaths): Promise<void> {
+  const names = await readdir(paths.fills);
+  const all = new Set(names);
+  const isKept = (name: string) => {
+    const [stem = '', extension, ...others] = name.split('.');
+    const isOurs = findPartialDigest(`${stem}.part`) !== undefined && others.length === 0;
+    if (!isOurs) return false;
+    return extension === 'part' ? all.has(`${stem}.journal`) : extension === 'journal' && all.has(`${stem}.part`);
+  };
+  for (const name of names) if (!isKept(name)) await removeFile(join(paths.fills, name));
+}
+
+export async function readDisk(paths: StorePaths): Promise<{ freeBytes: number; totalBytes: number }> {
+  const { bavail, blocks, bsize } = await statfs(paths.root);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+}
+
+/** Does to the disk what the store does: write, make durable, rename, delete. Rejects with what it refuses. */
+export async function probeDisk(paths: StorePaths): Promise<void> {
+  const [from, to] = [join(paths.fills, 'probe-1.tmp'), join(paths.fills, 'probe-2.tmp')];
+  try {
+    const handle = await open(from, 'w', 0o600);
+    try {
+      await handle.writeFile(Buffer.alloc(64 * 1024));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await renameDurably(nodeFileSystem, from, to);
+    await unlink(to);
+  } catch (error) {
+    for (const name of [from, to]) await removeFile(name).catch(() => undefined);
+    throw error;
+  }
+}
