@@ -67,8 +67,9 @@ export function createDiskContentStore(options: DiskContentStoreOptions): Conten
     if (size > object.sizeBytes) await handle.truncate(object.sizeBytes);
     await handle.sync();
     await moveIn(paths.partial(object.digest), object);
-    // It was hashed on its way in.
-    trust.add(object.digest, await handle.stat());
+    // It was hashed on its way in; where that cannot be remembered, it is hashed once more.
+    const facts = await handle.stat().catch(() => undefined);
+    if (facts !== undefined) trust.add(object.digest, facts);
   }
 
   async function moveIn(from: string, object: StoredObject): Promise<void> {

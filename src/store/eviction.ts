@@ -121,9 +121,6 @@ class Round {
     } catch (error) {
       log.error({ err: error, digest }, 'content cannot be deleted');
       this.#evictedBytes -= record.sizeBytes;
-      // The file is still there: so is its row again.
-      const { mediaType, lastUsedMs } = record;
-      void catalog.addContent(record, { mediaType, lastUsedMs });
       return false;
     }
   }

@@ -14,9 +14,9 @@ export interface Inventory {
    * its `verify` finds damaged is quarantined when that resolves. Rejects with what the disk says.
    */
   open(object: StoredObject): Promise<ContentReader | undefined>;
-  /** Harmless when it is absent. Rejects with what the disk says; the row is gone then too. */
-  remove(object: StoredObject): Promise<void>;
-  /** Puts damaged content aside; counts and logs it. */
+  /** Harmless when it is absent. Rejects with what the disk says: then it is still here. */
+  remove(record: ContentRecord): Promise<void>;
+  /** Puts damaged content aside; counts and logs it. Nobody gets it any more, also when the disk refuses and this rejects. */
   quarantine(object: StoredObject): Promise<void>;
   /** Reading it failed with `error`: where that is the place on the disk, it goes, and will be fetched onto another. */
   reportUnreadable(object: StoredObject, error: unknown): Promise<void>;
@@ -29,41 +29,59 @@ export interface InventoryOptions {
   readonly meter: Meter;
   /** Looks for content without a row, while that may be. */
   findLost(digest: Digest): Promise<ContentRecord | undefined>;
+  /** A file is left without a row: the next start has to compare. */
+  onOrphan(): void;
 }
 
-export function createInventory({ content, catalog, log, meter, findLost }: InventoryOptions): Inventory {
+export function createInventory(options: InventoryOptions): Inventory {
+  const { content, catalog, log, meter } = options;
+
   /**
    * The row first: the other way round, it could be taken from content that came back in between. A crash leaves a file
    * without a row or, since rows are written in batches, a row without a file; the next start puts both right.
    */
-  async function remove(object: StoredObject): Promise<void> {
-    void catalog.removeContent(object.digest);
-    await content.remove(object);
+  async function drop({ digest }: StoredObject, takeFile: () => Promise<void>): Promise<void> {
+    void catalog.removeContent(digest);
+    try {
+      await takeFile();
+    } catch (error) {
+      options.onOrphan();
+      throw error;
+    }
   }
 
   return {
-    find: async (digest) => catalog.findContent(digest) ?? (await findLost(digest)),
+    find: async (digest) => catalog.findContent(digest) ?? (await options.findLost(digest)),
     async open(object) {
       const reader = await content.open(object);
       if (reader === undefined) {
         meter.damaged('missing');
         log.warn({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is missing or cut');
-        await remove(object);
+        await drop(object, () => content.remove(object));
       }
       return reader;
     },
-    remove,
+    async remove(record) {
+      void catalog.removeContent(record.digest);
+      try {
+        await content.remove(record);
+      } catch (error) {
+        // The file is still there: so is its row again, though restricted content must prove its links anew.
+        const { mediaType, lastUsedMs } = record;
+        void catalog.addContent(record, { mediaType, lastUsedMs });
+        throw error;
+      }
+    },
     async quarantine(object) {
       meter.damaged('changed');
       log.error({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is damaged and put aside');
-      void catalog.removeContent(object.digest);
-      await content.quarantine(object);
+      await drop(object, () => content.quarantine(object));
     },
     async reportUnreadable(object, error) {
       if (!isBadPlace(error)) return;
       meter.damaged('unreadable');
       log.error({ digest: object.digest, err: error }, 'stored content cannot be read and is removed');
-      await remove(object);
+      await drop(object, () => content.remove(object));
     },
   };
 }

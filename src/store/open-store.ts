@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { Pin } from '../oci/pin.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -13,13 +12,13 @@ import { makeDirectories, probeDisk, readDisk, sweepFills } from './directories.
 import { createDiskContentStore } from './disk-content-store.ts';
 import { createDiskRoom, type DiskRoom } from './disk-room.ts';
 import type { FileSystem } from './file-system.ts';
-import { removeFile, replaceFile } from './files.ts';
 import { checkStoreFormat } from './format.ts';
 import { createHashPool } from './hash-pool.ts';
 import { createInventory, type Inventory } from './inventory.ts';
 import { acquireStoreLock, type StoreLock } from './lock.ts';
 import { createStorePaths, type StorePaths } from './paths.ts';
 import type { Recent } from './recent.ts';
+import { createRecoveryMark, type RecoveryMark } from './recovery-mark.ts';
 import { noRecovery, startRecovery, type Recovery, type RecoveryOptions } from './recovery.ts';
 import { startScrub } from './scrub.ts';
 import { createSpace, type Space } from './space.ts';
@@ -83,8 +82,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   });
   const { catalog, state } = await openSqliteCatalog({ ...options, path: paths.catalog });
   const stop = new AbortController();
-  const recovery = recover(paths, state, { ...options, content, catalog, signal: stop.signal });
-  const inventory = createInventory({ ...options, content, catalog, findLost: (digest) => recovery.find(digest) });
+  const mark = createRecoveryMark(paths.restoring, options.log);
+  const recovery = recover(mark, state, { ...options, content, catalog, signal: stop.signal });
+  const inventory = createInventory({
+    ...options,
+    content,
+    catalog,
+    findLost: (digest) => recovery.find(digest),
+    onOrphan: () => mark.set(),
+  });
   const room = createDiskRoom({ minFreeBytes: options.minFreeBytes, readDisk: () => readDisk(paths) });
   const space = createSpace({ ...options, room, content, catalog, inventory });
   const faults = createStoreFaults({ ...options, probe: () => probe(paths, room) });
@@ -126,15 +132,13 @@ async function takeDirectory(paths: StorePaths, options: StoreOptions): Promise<
 }
 
 /** A recovery that the end of the process cuts short is made again at the next start, hence the mark. */
-function recover(paths: StorePaths, state: CatalogState, options: RecoveryOptions): Recovery {
-  if (state === 'clean' && !existsSync(paths.restoring)) return noRecovery;
-  const warn = (error: unknown) => options.log.warn({ err: error }, 'the search for files cannot be marked');
-  const marked = replaceFile(paths.restoring, '').catch(warn);
+function recover(mark: RecoveryMark, state: CatalogState, options: RecoveryOptions): Recovery {
+  if (state === 'clean' && !mark.isSet) return noRecovery;
+  mark.begin();
   const recovery = startRecovery(options);
   const finish = async () => {
     const isWhole = await recovery.whenOver;
-    await marked;
-    if (isWhole) await removeFile(paths.restoring).catch(warn);
+    if (isWhole) mark.end();
     return isWhole;
   };
   return { ...recovery, whenOver: finish() };

@@ -25,6 +25,8 @@ const twoDigits = hexDigits.flatMap((first) => hexDigits.map((second) => `${firs
 const prefixes = ['sha256:', 'sha512:'].flatMap((algorithm) => twoDigits.map((digits) => `${algorithm}${digits}`));
 /** Files that are looked into at once. */
 const filesAtOnce = 16;
+/** Rows on their way to the catalog. */
+const rowsAtOnce = 1000;
 
 /** Nothing to be done. */
 export const noRecovery: Recovery = { find: () => Promise.resolve(undefined), whenOver: Promise.resolve(true) };
@@ -43,6 +45,7 @@ class RunningRecovery {
   #isRunning = true;
   #restored = 0;
   #dropped = 0;
+  #written: Promise<void>[] = [];
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -50,7 +53,7 @@ class RunningRecovery {
 
   async find(digest: Digest): Promise<ContentRecord | undefined> {
     if (!this.#isRunning) return undefined;
-    await this.#restore(digest).catch(() => undefined);
+    await this.#restore(digest, everywhere(digest)).catch(() => undefined);
     return this.#options.catalog.findContent(digest);
   }
 
@@ -61,6 +64,7 @@ class RunningRecovery {
         if (signal.aborted) return false;
         await this.#compare(prefix);
       }
+      await Promise.all(this.#written);
     } catch (error) {
       log.error({ err: error, restored: this.#restored }, 'the catalog could not be made whole from the files');
       return false;
@@ -80,26 +84,32 @@ class RunningRecovery {
       const here = Map.groupBy(files.get(digit) ?? [], ({ digest }) => digest);
       const rows = new Map(catalog.listContent(`${prefix}${digit}`).map((row) => [row.digest, row]));
       const odd = [...here].filter(([digest, names]) => !isAsBooked(names, rows.get(digest)));
-      await this.#forEach(odd, async ([digest]) => await this.#restore(digest));
+      await this.#forEach(odd, async ([digest, names]) => await this.#restore(digest, names));
       const lost = [...rows.values()].filter(({ digest }) => !here.has(digest));
       await this.#forEach(lost, async (row) => await this.#drop(row));
+      if (this.#written.length >= rowsAtOnce) await Promise.all(this.#written.splice(0));
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
   async #forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-    for (let start = 0; start < items.length && !this.#options.signal.aborted; start += filesAtOnce) {
-      await Promise.all(items.slice(start, start + filesAtOnce).map(act));
-    }
+    const left = items.values();
+    const work = async (): Promise<void> => {
+      for (const item of left) {
+        if (this.#options.signal.aborted) return;
+        await act(item);
+      }
+    };
+    await Promise.all(Array.from({ length: filesAtOnce }, work));
   }
 
   /** Gives what lies under this digest its row, unless it has it: others have gone on meanwhile. */
-  async #restore(digest: Digest): Promise<void> {
+  async #restore(digest: Digest, names: readonly ObjectName[]): Promise<void> {
     const { content, catalog } = this.#options;
-    const [open, closed] = [
-      await content.find({ digest, provenance: 'public' }),
-      await content.find({ digest, provenance: 'restricted' }),
-    ];
+    const found = await Promise.all(names.map((name) => content.find(name)));
+    const [open, closed] = (['public', 'restricted'] as const).map((provenance) =>
+      found.find((object) => object?.provenance === provenance),
+    );
     const row = catalog.findContent(digest);
     // A second copy that nobody will open: a promotion was cut short.
     if (open !== undefined && closed !== undefined) await content.remove(closed);
@@ -115,18 +125,24 @@ class RunningRecovery {
     // A fill may have ended while the file was read.
     if (catalog.findContent(object.digest) !== undefined) return;
     this.#restored += 1;
-    const added = catalog.addContent(object, { mediaType: facts?.mediaType, lastUsedMs: object.changedMs });
+    this.#written.push(catalog.addContent(object, { mediaType: facts?.mediaType, lastUsedMs: object.changedMs }));
     if (facts !== undefined) void catalog.setChildren(object.digest, facts.children);
-    await added;
   }
 
   async #drop(row: ContentRecord): Promise<void> {
     const { content, catalog } = this.#options;
-    const isHere = (provenance: 'public' | 'restricted') => content.find({ digest: row.digest, provenance });
-    if ((await isHere('public')) !== undefined || (await isHere('restricted')) !== undefined) return;
+    const found = await Promise.all(everywhere(row.digest).map((name) => content.find(name)));
+    if (found.some((object) => object !== undefined)) return;
     this.#dropped += 1;
-    await catalog.removeContent(row.digest);
+    this.#written.push(catalog.removeContent(row.digest));
   }
+}
+
+function everywhere(digest: Digest): readonly ObjectName[] {
+  return [
+    { digest, provenance: 'public' },
+    { digest, provenance: 'restricted' },
+  ];
 }
 
 function isAsBooked(files: readonly ObjectName[], row: ContentRecord | undefined): boolean {

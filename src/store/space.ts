@@ -23,6 +23,8 @@ export interface Space {
   /** After the disk refused a write with `error`: true when something was freed and trying again makes sense. */
   makeRoom(sizeBytes: number, error: unknown): Promise<boolean>;
   usage(): SpaceUsage;
+  /** Resolves when the books have been looked at since the last change. */
+  settled(): Promise<void>;
   /** Ends the background work. */
   close(): Promise<void>;
 }
@@ -192,6 +194,9 @@ export function createSpace(options: SpaceOptions): Space {
       reservedBytes,
       maxBytes: maxSizeBytes,
     }),
+    async settled() {
+      while (running !== undefined) await running;
+    },
     async close() {
       stop.abort();
       sweepTimer?.stop();
