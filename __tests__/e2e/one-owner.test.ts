@@ -42,7 +42,7 @@ describeWith({ programs: diskTools, root: true }, 'a cache directory', () => {
     const mirror = await startOwner(first);
     const known = first.length > 0 ? 1 : mirror.pid;
     await expect(startSecond(mirror, second)).rejects.toThrow(
-      new RegExp(`with status 1:\\n(.*\\n)*.*in use by process ${known} on `),
+      new RegExp(`with status 1:\\nstowage: .*in use by process ${known} on .*\\n$`),
     );
     expectWhole(await pullBlob(mirror, blob), blob);
   });

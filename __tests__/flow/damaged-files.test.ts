@@ -116,7 +116,7 @@ describe('a flipped bit', () => {
     await pull(mirror.address, pathOf(large));
     await pull(mirror.address, pathOf(large));
     const count = async (): Promise<number | undefined> =>
-      readMetric(mirror.adminAddress, 'stowage_store_errors_total', {});
+      readMetric(mirror.adminAddress, 'stowage_store_damaged_total', { how: 'changed' });
     await pollUntil(async () => ((await count()) ?? 0) > 0, { deadlineMs: 5000, what: 'the damage to be counted' });
   });
 });
