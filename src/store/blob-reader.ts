@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { createDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
+import { computeDigest, createDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { ContentReader, StoredObject } from './content-store.ts';
 import type { FileSystem } from './file-system.ts';
 import { errorCode, isMissing, readFully } from './files.ts';
@@ -11,6 +11,9 @@ import { identify, type Trust } from './trust.ts';
 
 /** Nothing but regular files, and no waiting for the writer of a FIFO. */
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Up to this size hashing takes less time than asking the worker for it. */
+const inlineBytes = 64 * 1024;
 
 export interface BlobReadersOptions {
   readonly fs: FileSystem;
@@ -94,6 +97,10 @@ export class BlobReaders {
 
   async #hash(handle: FileHandle, sizeBytes: number, digest: Digest): Promise<boolean> {
     const algorithm = digestAlgorithm(digest);
+    if (sizeBytes <= inlineBytes) {
+      const bytes = Buffer.allocUnsafe(sizeBytes);
+      return (await readFully(handle, 0, bytes)) === sizeBytes && computeDigest(algorithm, bytes) === digest;
+    }
     const file = this.#options.hashes.openFile(handle.fd, algorithm);
     try {
       return createDigest(algorithm, await file.digestUpTo(sizeBytes)) === digest;

@@ -1,18 +1,12 @@
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DiskFacts } from './disk-room.ts';
 import { removeFile, renameDurably } from './files.ts';
 import { nodeFileSystem } from './file-system.ts';
 import { findPartialDigest, type StorePaths } from './paths.ts';
+import { StoreStartError } from './start-error.ts';
 
-/** The directory cannot be what the store needs. */
-export class StoreLayoutError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'StoreLayoutError';
-  }
-}
-
-/** Makes what is missing. @throws StoreLayoutError, or what the system says of a directory it cannot write */
+/** Makes what is missing. @throws StoreStartError, or what the system says of a directory it cannot write */
 export async function makeDirectories(paths: StorePaths): Promise<void> {
   for (const directory of [paths.fills, paths.quarantine, paths.blobs]) await makeDirectory(directory);
   for (const provenance of ['public', 'restricted']) {
@@ -22,7 +16,8 @@ export async function makeDirectories(paths: StorePaths): Promise<void> {
   const { dev } = await stat(paths.blobs);
   for (const directory of [paths.fills, paths.quarantine]) {
     if ((await stat(directory)).dev === dev) continue;
-    throw new StoreLayoutError(`${directory} and ${paths.blobs} are on different file systems; they must be on one`);
+    const message = `${directory} and ${paths.blobs} are on different file systems; they must be on one`;
+    throw new StoreStartError('STORE_LAYOUT', message);
   }
 }
 
@@ -46,9 +41,9 @@ export async function sweepFills(paths: StorePaths): Promise<void> {
   for (const name of names) if (!isKept(name)) await removeFile(join(paths.fills, name));
 }
 
-export async function readDisk(paths: StorePaths): Promise<{ freeBytes: number; totalBytes: number }> {
-  const { bavail, blocks, bsize } = await statfs(paths.root);
-  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+export async function readDisk(paths: StorePaths): Promise<DiskFacts> {
+  const { bavail, blocks, bsize, files, ffree } = await statfs(paths.root);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeFiles: files === 0 ? Infinity : ffree };
 }
 
 /** Does to the disk what the store does: write, make durable, rename, delete. Rejects with what it refuses. */

@@ -1,6 +1,6 @@
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
-import type { Catalog, ContentRecord, EvictableKind } from './catalog.ts';
+import type { Catalog, ContentRecord, ContentTotals, EvictableKind } from './catalog.ts';
 import type { Inventory } from './inventory.ts';
 
 export interface EvictionOptions {
@@ -32,9 +32,9 @@ export class Eviction {
     this.#options = options;
   }
 
-  /** Evicts until it is enough, which is asked before each object with the bytes evicted so far, or nothing is left. */
-  async evictUntil(isEnough: (evictedBytes: number) => boolean): Promise<void> {
-    if (isEnough(0)) return;
+  /** Evicts until it is enough, which is asked before each object with what was evicted so far, or nothing is left. */
+  async evictUntil(isEnough: (evicted: ContentTotals) => boolean): Promise<void> {
+    if (isEnough({ objects: 0, bytes: 0 })) return;
     const round = new Round(this.#options, isEnough);
     await this.#options.catalog.applyPins();
     while (!round.isOver) {
@@ -81,27 +81,30 @@ export class Eviction {
 /** One run of removals, batch by batch. */
 class Round {
   readonly #options: EvictionOptions;
-  readonly #isEnough: (evictedBytes: number) => boolean;
-  #evictedBytes = 0;
+  readonly #isEnough: (evicted: ContentTotals) => boolean;
+  #objects = 0;
+  #bytes = 0;
   #isStuck = false;
 
-  constructor(options: EvictionOptions, isEnough: (evictedBytes: number) => boolean) {
+  constructor(options: EvictionOptions, isEnough: (evicted: ContentTotals) => boolean) {
     this.#options = options;
     this.#isEnough = isEnough;
   }
 
   get isOver(): boolean {
-    return this.#options.signal.aborted || this.#isStuck || this.#isEnough(this.#evictedBytes);
+    return (
+      this.#options.signal.aborted || this.#isStuck || this.#isEnough({ objects: this.#objects, bytes: this.#bytes })
+    );
   }
 
   async evict(batch: readonly ContentRecord[]): Promise<void> {
-    const before = this.#evictedBytes;
+    const before = this.#bytes;
     let evicted = 0;
     for (let start = 0; start < batch.length; start += unlinksAtOnce) {
       const done = await Promise.all(batch.slice(start, start + unlinksAtOnce).map((one) => this.#remove(one)));
       evicted += done.filter((isDone) => isDone).length;
     }
-    if (evicted > 0) this.#options.meter.evicted(evicted, this.#evictedBytes - before);
+    if (evicted > 0) this.#options.meter.evicted(evicted, this.#bytes - before);
     // A disk on which nothing can be deleted is not tried over and over.
     else this.#isStuck = true;
     // Others may run: unlinking large files takes long.
@@ -114,13 +117,15 @@ class Round {
     const record = this.isOver ? undefined : catalog.findContent(digest);
     if (record === undefined) return false;
     // Booked at once: others of the batch are asked for before this one is done.
-    this.#evictedBytes += record.sizeBytes;
+    this.#objects += 1;
+    this.#bytes += record.sizeBytes;
     try {
       await inventory.remove(record);
       return true;
     } catch (error) {
       log.error({ err: error, digest }, 'content cannot be deleted');
-      this.#evictedBytes -= record.sizeBytes;
+      this.#objects -= 1;
+      this.#bytes -= record.sizeBytes;
       return false;
     }
   }

@@ -8,14 +8,7 @@ import type { Log } from '../telemetry/log.ts';
 import { replaceFile } from './files.ts';
 import { isRecord } from './record.ts';
 import { sqliteCode, sqliteCodes } from './sqlite-error.ts';
-
-/** The store belongs to another process, which the message names as far as it is known. */
-export class StoreLockedError extends Error {
-  constructor(owner: string) {
-    super(`the cache directory is in use by ${owner}`);
-    this.name = 'StoreLockedError';
-  }
-}
+import { StoreStartError } from './start-error.ts';
 
 export interface StoreLock {
   /** Another process may have the store. Call once, last. */
@@ -27,7 +20,7 @@ const pollMs = 100;
 /**
  * Makes this process the store's one owner, by an open exclusive transaction: the kernel frees it on
  * kill -9. Nothing else in this process may open the file: closing it would drop the lock (POSIX).
- * @throws StoreLockedError when another process still has it after `waitMs`.
+ * @throws StoreStartError when another process still has it after `waitMs`.
  */
 export async function acquireStoreLock(options: {
   readonly lockPath: string;
@@ -42,7 +35,7 @@ export async function acquireStoreLock(options: {
   if (db === undefined && waitMs > 0)
     log.info({ owner: await describeOwner(ownerPath) }, 'waiting for the cache directory');
   while (db === undefined) {
-    if (clock.monotonicMs() >= deadlineMs) throw new StoreLockedError(await describeOwner(ownerPath));
+    if (clock.monotonicMs() >= deadlineMs) throw lockedBy(await describeOwner(ownerPath));
     // Not the clock's timer: that one lets the process end, and this is all that it is doing.
     await new Promise((resolve) => setTimeout(resolve, Math.min(pollMs, waitMs)));
     db = tryLock(lockPath, log);
@@ -76,12 +69,17 @@ function tryLock(path: string, log: Log): DatabaseSync | undefined {
 function openExclusive(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
-    db.exec('BEGIN EXCLUSIVE');
+    // In memory: on a full disk there is no room for a journal, and nothing is written anyway.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+function lockedBy(owner: string): StoreStartError {
+  return new StoreStartError('STORE_LOCKED', `the cache directory is in use by ${owner}`);
 }
 
 async function describeOwner(path: string): Promise<string> {

@@ -23,6 +23,7 @@ import { noRecovery, startRecovery, type Recovery, type RecoveryOptions } from '
 import { startScrub } from './scrub.ts';
 import { createSpace, type Space } from './space.ts';
 import { openSqliteCatalog } from './sqlite-catalog.ts';
+import { StoreStartError } from './start-error.ts';
 import { createStoreFaults, type StoreFaults } from './store-faults.ts';
 import { registerStoreGauges } from './store-gauges.ts';
 
@@ -66,7 +67,7 @@ export interface StoreOptions {
 
 /**
  * Opens the directory, or makes a new one. What a killed process left is swept or found again.
- * @throws StoreLockedError, StoreFormatError, StoreLayoutError, or what the system says of a directory it cannot write.
+ * @throws StoreStartError that names the directory and what is wrong with it
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const paths = createStorePaths(options.path);
@@ -118,16 +119,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 async function takeDirectory(paths: StorePaths, options: StoreOptions): Promise<StoreLock> {
   const { lockWaitMs: waitMs, clock, log } = options;
-  await mkdir(paths.root, { recursive: true, mode: 0o700 });
-  const lock = await acquireStoreLock({ lockPath: paths.lock, ownerPath: paths.owner, waitMs, clock, log });
+  let lock: StoreLock | undefined;
   try {
+    await mkdir(paths.root, { recursive: true, mode: 0o700 });
+    lock = await acquireStoreLock({ lockPath: paths.lock, ownerPath: paths.owner, waitMs, clock, log });
     await checkStoreFormat(paths.format);
     await makeDirectories(paths);
     await sweepFills(paths);
     return lock;
   } catch (error) {
-    lock.release();
-    throw error;
+    lock?.release();
+    if (error instanceof StoreStartError) throw error;
+    const reason = error instanceof Error ? error.message : 'unknown error';
+    throw new StoreStartError('STORE_UNUSABLE', `the cache directory ${paths.root} cannot be used: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

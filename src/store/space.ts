@@ -57,6 +57,7 @@ const lowWatermark = 0.95;
 /** A full disk is not left full to the last chunk; of a small one no more than a share is emptied. */
 const roomStepBytes = 64 * 1024 * 1024;
 const roomStepShare = 0.05;
+const filesAtOnce = 8;
 const dayMs = 24 * 60 * 60 * 1000;
 const leftoverMaxAgeMs = { parked: dayMs, quarantined: 7 * dayMs };
 /** How often is looked at what happens without us: age, and what others do with the disk. */
@@ -136,7 +137,7 @@ export function createSpace(options: SpaceOptions): Space {
     const lingeringBefore = content.lingeringBytes();
     let evictedBytes = 0;
     const total = () => freedBytes + evictedBytes - content.lingeringBytes() + lingeringBefore;
-    await eviction.evictUntil((bytes) => {
+    await eviction.evictUntil(({ bytes }) => {
       evictedBytes = bytes;
       return total() >= wantedBytes;
     });
@@ -146,6 +147,11 @@ export function createSpace(options: SpaceOptions): Space {
   async function makeRoom(sizeBytes: number): Promise<boolean> {
     try {
       await room.look();
+      if (room.isOutOfFiles) {
+        let evicted = 0;
+        await eviction.evictUntil(({ objects }) => (evicted = objects) >= filesAtOnce);
+        return evicted > 0;
+      }
       const stepBytes = Math.min(roomStepBytes, room.totalBytes * roomStepShare);
       return (await free(Math.max(sizeBytes, stepBytes), await content.listLeftovers())) > 0;
     } catch (error) {
@@ -168,7 +174,10 @@ export function createSpace(options: SpaceOptions): Space {
       const isWithinQuota = maxSizeBytes === 0 || wantedBytes + pinnedBytes <= maxSizeBytes;
       // What can be evicted counts as room; the look that `reserve` asks for makes it so.
       const evictableBytes = leftoverBytes + catalog.totals().bytes - pinnedBytes;
-      return isWithinQuota && sizeBytes + reservedBytes <= room.spareBytes + evictableBytes;
+      const isWithinDisk = sizeBytes + reservedBytes <= room.spareBytes + evictableBytes;
+      // Others may have left it: the next pull finds that out.
+      if (!isWithinDisk) ask();
+      return isWithinQuota && isWithinDisk;
     },
     reserve(sizeBytes) {
       reservedBytes += sizeBytes;

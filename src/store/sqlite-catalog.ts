@@ -5,7 +5,7 @@ import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog } from './catalog.ts';
-import { createCatalogOverlay } from './catalog-overlay.ts';
+import { createCatalogOverlay, type PendingUse } from './catalog-overlay.ts';
 import { createCatalogReads } from './catalog-reads.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest, CatalogState } from './catalog-protocol.ts';
 import { createCatalogWriter } from './catalog-writer.ts';
@@ -39,7 +39,7 @@ export async function openSqliteCatalog(
   const reads = createCatalogReads({ ...options, overlay });
   const writer = createCatalogWriter({ ...options, port, onSettled: (number) => overlay.settle(number) });
   const useTimeMs = createUseClock(clock, reads.newestUseMs());
-  const touches = new Map<Digest, number>();
+  const touches = new Map<Digest, PendingUse>();
   const pins = new Map(reads.listPins().map((pin) => [JSON.stringify(pin), pin]));
   let touchTimer: Timer | undefined;
 
@@ -53,8 +53,7 @@ export async function openSqliteCatalog(
   function writeTouches(): void {
     touchTimer?.stop();
     touchTimer = undefined;
-    const lastUsedMs = useTimeMs();
-    for (const [digest, hits] of touches) void write({ type: 'touch-content', digest, lastUsedMs, hits });
+    for (const [digest, use] of touches) void write({ type: 'touch-content', digest, ...use });
     touches.clear();
   }
 
@@ -72,7 +71,10 @@ export async function openSqliteCatalog(
       return write({ type: 'remove-content', digest });
     },
     touchContent(digest) {
-      touches.set(digest, (touches.get(digest) ?? 0) + 1);
+      const hits = (touches.get(digest)?.hits ?? 0) + 1;
+      // Taken out first: written in the order of the last uses, a layer of two manifests keeps the newer one's.
+      touches.delete(digest);
+      touches.set(digest, { lastUsedMs: useTimeMs(), hits });
       touchTimer ??= clock.startTimer(touchDelayMs, writeTouches);
     },
     useTimeMs,

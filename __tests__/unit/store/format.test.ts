@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkStoreFormat, StoreFormatError } from '../../../src/store/format.ts';
+import { checkStoreFormat } from '../../../src/store/format.ts';
+import { StoreStartError } from '../../../src/store/start-error.ts';
 import { useDirectory } from './fixtures.ts';
 
 describe('the format number', () => {
@@ -20,7 +21,7 @@ describe('the format number', () => {
   test('of a newer version is refused, with both numbers, and left alone', async () => {
     const path = join(directory(), 'format');
     await writeFile(path, '7\n');
-    await expect(checkStoreFormat(path)).rejects.toThrow(StoreFormatError);
+    await expect(checkStoreFormat(path)).rejects.toThrow(StoreStartError);
     await expect(checkStoreFormat(path)).rejects.toThrow(/format 7.*up to 2/);
     expect(await readFile(path, 'utf8')).toBe('7\n');
   });

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireStoreLock, StoreLockedError, type StoreLock } from '../../../src/store/lock.ts';
+import { acquireStoreLock, type StoreLock } from '../../../src/store/lock.ts';
+import { StoreStartError } from '../../../src/store/start-error.ts';
 import { systemClock } from '../../../src/telemetry/clock.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { bytesOf, useDirectory } from './fixtures.ts';
@@ -48,7 +49,7 @@ describe('the lock of the cache directory', () => {
   test('a second process is refused with the name of the first, and may have it when that is killed', async () => {
     const owner = await spawnOwner();
     try {
-      await expect(acquire()).rejects.toThrow(StoreLockedError);
+      await expect(acquire()).rejects.toThrow(StoreStartError);
       await expect(acquire()).rejects.toThrow(new RegExp(`in use by process ${owner.pid} on .+, started 20`));
       const waiting = acquire(20_000);
       await owner.kill();
@@ -82,7 +83,7 @@ describe('the lock of the cache directory', () => {
   test('a damaged lock file is no obstacle, and locks again', async () => {
     await writeFile(join(directory(), 'lock'), bytesOf('garbage', 5000));
     const lock = await acquire();
-    await expect(acquire()).rejects.toThrow(StoreLockedError);
+    await expect(acquire()).rejects.toThrow(StoreStartError);
     lock.release();
   });
 });

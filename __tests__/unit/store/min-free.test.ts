@@ -11,6 +11,7 @@ const directory = useDirectory();
 interface Disk {
   freeBytes: number;
   totalBytes: number;
+  freeFiles?: number;
 }
 
 /** A store with five objects of 10,000 bytes, and the books over a disk that the test owns. */
@@ -22,7 +23,7 @@ async function use(disk: Disk, run: (space: Space, store: Store) => Promise<void
     await store.content.put(objectOf(bytes), bytes);
     await store.catalog.addContent(objectOf(bytes), { mediaType: undefined });
   }
-  const readDisk = async () => await Promise.resolve({ ...disk });
+  const readDisk = async () => await Promise.resolve({ freeFiles: Infinity, ...disk });
   const room = createDiskRoom({ minFreeBytes: 100_000, readDisk });
   const space = createSpace({ maxSizeBytes: 0, maxIdleMs: Infinity, room, ...store, ...parts });
   try {
