@@ -1,14 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { createHash, randomBytes } from 'node:crypto';
-import { createDigest, type Digest } from '../../src/oci/digest.ts';
-import { listNames } from '../unit/store/fixtures.ts';
-import type { ContentStore, PartialContent, StoredObject } from '../../src/store/content-store.ts';
-
-/** What a test gets: a fresh store, and the same one again as a new process would open it after a crash. */
-export interface StoreUnderTest {
-  readonly store: ContentStore;
-  reopen(): Promise<ContentStore>;
-}
+import { randomBytes } from 'node:crypto';
+import type { PartialContent, StoredObject } from '../../src/store/content-store.ts';
+import { digestOf, objectOf } from '../unit/store/fixtures.ts';
+import { changesInOrder } from './content-store-order.ts';
+import { leftovers, lingering } from './content-store-room.ts';
+import { trust } from './content-store-trust.ts';
+import { listAll, openObject, readAll, type Check, type StoreUnderTest } from './subject.ts';
 
 const megabyte = 1024 * 1024;
 
@@ -22,9 +19,11 @@ export function contentStoreContract(
   objects(check);
   partialFiles(check);
   hashes(check);
+  trust(check);
+  leftovers(check);
+  lingering(check);
+  changesInOrder(check);
 }
-
-type Check = (name: string, run: (subject: StoreUnderTest) => Promise<void>) => void;
 
 function objects(check: Check): void {
   check('an object that was put is read back, whole and in parts', async ({ store }) => {
@@ -89,7 +88,7 @@ function objects(check: Check): void {
     const all: StoredObject[] = [
       objectOf(bytes),
       objectOf(randomBytes(60), 'restricted'),
-      { ...objectOf(bytes), digest: createDigest('sha512', createHash('sha512').update(bytes).digest('hex')) },
+      { ...objectOf(bytes), digest: digestOf(bytes, 'sha512') },
     ];
     await Promise.all(all.map((object) => store.put(object, object.sizeBytes === 50 ? bytes : Buffer.alloc(60))));
     for (const subject of [store, await reopen()]) {
@@ -242,36 +241,4 @@ function hashes(check: Check): void {
 async function endBy(partial: PartialContent, how: 'abort' | 'park'): Promise<void> {
   await partial[how]();
   await partial.close();
-}
-
-function objectOf(bytes: Uint8Array, provenance: StoredObject['provenance'] = 'public'): StoredObject {
-  const digest: Digest = createDigest('sha256', createHash('sha256').update(bytes).digest('hex'));
-  return { digest, sizeBytes: bytes.length, provenance };
-}
-
-async function openObject(store: ContentStore, object: StoredObject) {
-  const reader = await store.open(object);
-  if (reader === undefined) throw new Error('the object is not there');
-  return reader;
-}
-
-async function readAll(store: ContentStore, object: StoredObject): Promise<Buffer> {
-  const reader = await openObject(store, object);
-  try {
-    const into = Buffer.alloc(reader.sizeBytes);
-    await reader.read(0, into);
-    return into;
-  } finally {
-    reader.close();
-  }
-}
-
-/** With their sizes, in the order of their digests. */
-async function listAll(store: ContentStore): Promise<readonly StoredObject[]> {
-  const found = (await listNames(store)).map(async (name) => await store.find(name));
-  return (await Promise.all(found)).flatMap((object) => {
-    if (object === undefined) return [];
-    const { digest, sizeBytes, provenance } = object;
-    return [{ digest, sizeBytes, provenance }];
-  });
 }

@@ -72,19 +72,24 @@ export class BlobReaders {
       get isTrusted() {
         return trust.has(digest, facts);
       },
-      verify: ({ isAnew = false } = {}) =>
-        this.#share(identify(facts), async () => {
-          if (!isAnew && trust.has(digest, facts)) return true;
+      verify: async ({ isAnew = false } = {}) => {
+        if (!isAnew && trust.has(digest, facts)) return true;
+        return await this.#share(identify(facts), async () => {
           users += 1;
           try {
             const isRight = await this.#hash(handle, facts.size, digest);
-            if (isRight) trust.add(digest, facts);
-            else await onDamaged(object);
-            return isRight;
+            if (isRight) {
+              trust.add(digest, facts);
+              return true;
+            }
+            trust.remove(digest, facts);
+            await onDamaged(object);
+            return false;
           } finally {
             leave();
           }
-        }),
+        });
+      },
       close: leave,
     };
   }

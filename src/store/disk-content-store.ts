@@ -144,10 +144,12 @@ export function createDiskContentStore(options: DiskContentStoreOptions): Conten
     // After what is under way: a file about to go is not found.
     find: (name) => changes.run(name.digest, () => findObject(fs, paths.blob(name), name)),
     listLeftovers: () => listLeftovers(fs, paths, running),
-    removeLeftover: ({ type, digest, ...facts }) =>
-      changes.run(digest, async () => {
+    removeLeftover: (leftover) =>
+      changes.run(leftover.digest, async () => {
+        const { type, digest, heldBytes } = leftover;
         if (type === 'parked' && running.has(digest)) return false;
-        await removeLeftoverFiles(fs, paths, { type, digest, ...facts });
+        await removeLeftoverFiles(fs, paths, leftover);
+        openFiles.deleted(type === 'parked' ? paths.partial(digest) : paths.quarantined(digest), heldBytes);
         return true;
       }),
     lingeringBytes: () => openFiles.lingeringBytes,

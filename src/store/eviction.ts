@@ -61,21 +61,35 @@ export class Eviction {
 
   async #nextBatch(): Promise<readonly ContentRecord[]> {
     const { catalog, limitBytes } = this.#options;
-    const { manifest, once, reused } = catalog.totalsByKind();
     const list = async (kind: EvictableKind): Promise<readonly ContentRecord[]> =>
       await catalog.listEvictable(kind, batchSize);
-    if (manifest.bytes > limitBytes() * manifestShare) {
-      const manifests = await list('manifest');
-      if (manifests.length > 0) return manifests;
-    }
-    const isSpared = reused.bytes <= limitBytes() * reusedShare;
-    if (once.objects > 0 && isSpared) {
-      const first = await list('once');
-      if (first.length > 0) return first;
-    }
-    const all = [...(await list('once')), ...(await list('reused'))].toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
-    return all.length > 0 ? all.slice(0, batchSize) : await list('manifest');
+    // Listed first: only then is what went last out of the totals.
+    const manifests = await list('manifest');
+    const { manifest, once, reused } = catalog.totalsByKind();
+    const tooMany = takeBytes(manifests, manifest.bytes - limitBytes() * manifestShare);
+    if (tooMany.length > 0) return tooMany;
+    const excessBytes = reused.bytes - limitBytes() * reusedShare;
+    const first = once.objects > 0 ? await list('once') : [];
+    if (first.length > 0 && excessBytes <= 0) return first;
+    const all = [...first, ...(await list('reused'))].toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
+    const oldest = all.slice(0, batchSize);
+    if (oldest.length === 0) return manifests;
+    return first.length > 0 ? takeBytes(oldest, excessBytes, 'reused') : oldest;
   }
+}
+
+/** The first records, until those of this kind among them are so many bytes. */
+function takeBytes(
+  records: readonly ContentRecord[],
+  bytes: number,
+  kind: EvictableKind = 'manifest',
+): readonly ContentRecord[] {
+  let missingBytes = bytes;
+  return records.filter((record) => {
+    const isTaken = missingBytes > 0;
+    if (record.kind === kind) missingBytes -= record.sizeBytes;
+    return isTaken;
+  });
 }
 
 /** One run of removals, batch by batch. */

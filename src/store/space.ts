@@ -127,16 +127,16 @@ export function createSpace(options: SpaceOptions): Space {
   /** Leftovers first, oldest first; then content. Gives the bytes that the disk has back. */
   async function free(wantedBytes: number, leftovers: readonly Leftover[]): Promise<number> {
     let freedBytes = 0;
+    let evictedBytes = 0;
+    // What somebody reads is not free before he is done.
+    const lingeringBefore = content.lingeringBytes();
+    const total = () => freedBytes + evictedBytes - content.lingeringBytes() + lingeringBefore;
     for (const leftover of leftovers.toSorted((a, b) => a.changedMs - b.changedMs)) {
-      if (freedBytes >= wantedBytes) return freedBytes;
+      if (total() >= wantedBytes) return total();
       if (!(await content.removeLeftover(leftover))) continue;
       leftoverBytes = Math.max(0, leftoverBytes - leftover.heldBytes);
       freedBytes += leftover.heldBytes;
     }
-    // What somebody reads is not free before he is done.
-    const lingeringBefore = content.lingeringBytes();
-    let evictedBytes = 0;
-    const total = () => freedBytes + evictedBytes - content.lingeringBytes() + lingeringBefore;
     await eviction.evictUntil(({ bytes }) => {
       evictedBytes = bytes;
       return total() >= wantedBytes;

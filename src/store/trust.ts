@@ -20,6 +20,11 @@ export class Trust {
   add(digest: Digest, facts: Stats): void {
     this.#files.set(digest, identify(facts));
   }
+
+  /** It has been found to hold something else, whatever its times say. */
+  remove(digest: Digest, facts: Stats): void {
+    if (this.has(digest, facts)) this.#files.delete(digest);
+  }
 }
 
 /** Of a file as `stat` shows it. */
