@@ -92,7 +92,7 @@ async function measureRebuild(stage: Stage): Promise<void> {
   await pull(mirror.address, stage.probe);
   const watch = await watchMirror(stage);
   const whole = watch
-    .until((metrics) => objectsIn(metrics) > files, longestWorkMs)
+    .until((metrics) => objectsIn(metrics) >= files, longestWorkMs)
     .then(
       (ms) =>
         `${seconds(ms + firstReadyMs)} after the start (${Math.round(files / ((ms + firstReadyMs) / 1000))} objects/s)`,

@@ -66,7 +66,7 @@ export class EvictionBench {
 
   /** Evicts until so many bytes are gone; the names of what went, in order. */
   async evict(bytes: number): Promise<readonly string[]> {
-    await this.#eviction().evictUntil((evictedBytes) => evictedBytes >= bytes);
+    await this.#eviction().evictUntil((evicted) => evicted.bytes >= bytes);
     return this.#gone();
   }
 
@@ -92,7 +92,7 @@ export class EvictionBench {
     };
     const parts = { catalog: this.catalog, log: silentLog, meter };
     const findLost = () => Promise.resolve(undefined);
-    const inventory = createInventory({ ...parts, content: this.content, findLost });
+    const inventory = createInventory({ ...parts, content: this.content, findLost, onOrphan: () => {} });
     return new Eviction({ ...parts, inventory, signal: this.stop.signal, limitBytes: () => this.limitBytes });
   }
 
