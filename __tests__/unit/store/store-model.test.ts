@@ -158,7 +158,9 @@ class Model {
   /** As a fill, or a manifest's fetch, does it. */
   async #pull(i: number): Promise<void> {
     const { content, catalog, space } = this.#store;
-    const { object, bytes, isManifest } = contents[i] ?? contents[0]!;
+    const found = contents[i];
+    if (found === undefined) return;
+    const { object, bytes, isManifest } = found;
     if (catalog.findContent(object.digest) !== undefined) return catalog.touchContent(object.digest);
     if (!space.fits(object.sizeBytes)) return;
     const release = space.reserve(object.sizeBytes);
@@ -218,8 +220,10 @@ class Model {
     const record = await inventory.find(object.digest);
     if (record === undefined || object.sizeBytes === 0) return;
     // Whoever reads the very file has what the disk has.
-    const others = this.#readers.filter(({ bytes }) => objectOf(bytes).digest !== object.digest);
-    for (const one of this.#readers.splice(0)) if (others.includes(one)) this.#readers.push(one);
+    for (const one of this.#readers.splice(0)) {
+      if (objectOf(one.bytes).digest === object.digest) one.reader.close();
+      else this.#readers.push(one);
+    }
     if (how === 'lose') await unlink(path);
     else await truncate(path, object.sizeBytes - 1);
     this.#faulty.clear();
