@@ -58,8 +58,9 @@ class RunningRecovery {
     const { log, signal } = this.#options;
     try {
       for (const prefix of prefixes) {
-        if (signal.aborted) return false;
         await this.#compare(prefix);
+        // Also in the last one something may have been left undone.
+        if (signal.aborted) return false;
       }
     } catch (error) {
       log.error({ err: error, restored: this.#restored }, 'the catalog could not be made whole from the files');
