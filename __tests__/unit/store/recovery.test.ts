@@ -192,6 +192,16 @@ describe('a search of all files', () => {
     expect(objects.filter(({ digest }) => catalog.findContent(digest) !== undefined)).toEqual([]);
   });
 
+  test('that is cut short at its very end is not whole either', async () => {
+    const gate = createGate();
+    content.gates.set('sha512:ff', gate);
+    void start();
+    await gate.reached;
+    stop.abort();
+    gate.open();
+    expect(await recovery.whenOver).toBe(false);
+  });
+
   test('looks at every prefix of both algorithms', async () => {
     await start();
     expect(content.listed).toHaveLength(512);
