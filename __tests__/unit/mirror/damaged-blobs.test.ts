@@ -113,9 +113,8 @@ describe('a place on the disk that cannot be read', () => {
     'found by %s costs a pull, and the blob goes to another',
     async (operation) => {
       await store(large);
-      const served = await bench.openBlob(computeDigest('sha256', large));
-      // The pass may be over before the first piece is wanted: both ways the body breaks.
       bench.content.failing.set(operation, eio);
+      const served = await bench.openBlob(computeDigest('sha256', large));
       await expect(readAll(served)).rejects.toMatchObject({ kind: 'content-mismatch' });
       await bench.settle();
       expect(bench.storeErrors).toEqual(['read']);
