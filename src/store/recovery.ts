@@ -61,8 +61,9 @@ class RunningRecovery {
     const { log, signal } = this.#options;
     try {
       for (const prefix of prefixes) {
-        if (signal.aborted) return false;
         await this.#compare(prefix);
+        // Also in the last one something may have been left undone.
+        if (signal.aborted) return false;
       }
       await Promise.all(this.#written);
     } catch (error) {
