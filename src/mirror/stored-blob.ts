@@ -123,7 +123,8 @@ class StoredBody implements BodyReader {
       // Damage may have been found out while these bytes were read.
       this.#options.trust.end(this.#options.span);
     } catch (error) {
-      buffer.release();
+      if (isTimeout(error)) buffer.forfeit();
+      else buffer.release();
       throw this.#toMirrorError(error);
     }
     if (this.#isClosed) {
@@ -146,4 +147,9 @@ class StoredBody implements BodyReader {
     this.#closing.resolve();
     if (!this.#isReading) this.#onClosed();
   }
+}
+
+/** The disk hangs: it may fill the buffer when nobody waits any more. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ETIMEDOUT';
 }

@@ -60,7 +60,10 @@ export interface ContentReader {
    * share and which goes on when this one closes; with `isAnew` in any case. Rejects with what the disk says.
    */
   verify(options?: { readonly isAnew?: boolean }): Promise<boolean>;
-  /** Fills `into` from `position`; gives the bytes read, 0 only at the end. */
+  /**
+   * Fills `into` from `position`; gives the bytes read, 0 only at the end. After ETIMEDOUT the disk may still be
+   * filling `into`: it must not be used again.
+   */
   read(position: number, into: Uint8Array): Promise<number>;
   /** Call once. Reads under way end first. */
   close(): void;

@@ -14,6 +14,7 @@ import { createDiskRoom, type DiskRoom } from './disk-room.ts';
 import type { FileSystem } from './file-system.ts';
 import { checkStoreFormat } from './format.ts';
 import { createHashPool } from './hash-pool.ts';
+import { createImpatientContentStore } from './impatient-content-store.ts';
 import { createInventory, type Inventory } from './inventory.ts';
 import { acquireStoreLock, type StoreLock } from './lock.ts';
 import { createStorePaths, type StorePaths } from './paths.ts';
@@ -74,13 +75,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const lock = await takeDirectory(paths, options);
   const { clock, meter, scrubEveryMs } = options;
   const hashes = createHashPool();
-  const content = createDiskContentStore({
+  const disk = createDiskContentStore({
     paths,
     hashes,
     // Called for content that was read, so long after this function.
     onDamaged: (object: StoredObject) => inventory.quarantine(object),
     ...(options.fs === undefined ? {} : { fs: options.fs }),
   });
+  const content = createImpatientContentStore(disk, clock);
   const { catalog, state } = await openSqliteCatalog({ ...options, path: paths.catalog });
   const stop = new AbortController();
   const mark = createRecoveryMark(paths.restoring, options.log);

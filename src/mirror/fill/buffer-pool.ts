@@ -7,6 +7,8 @@ const smallBytes = 16 * 1024;
 export interface LentBuffer {
   readonly bytes: Buffer;
   release(): void;
+  /** In place of `release`: something may still write into it, so nobody gets it again. */
+  forfeit(): void;
 }
 
 /**
@@ -42,12 +44,12 @@ export class BufferPool {
     this.#lentBytes += size;
     const bytes = this.#free.get(size)?.pop() ?? this.#allocate(size);
     let isOut = true;
-    const release = (): void => {
+    const end = (isReusable: boolean): void => {
       if (!isOut) return;
       isOut = false;
-      this.#giveBack(bytes);
+      this.#giveBack(bytes, isReusable);
     };
-    return { bytes, release };
+    return { bytes, release: () => end(true), forfeit: () => end(false) };
   }
 
   /** Buffers of the other size that nobody uses make room for it. */
@@ -63,9 +65,10 @@ export class BufferPool {
     return Buffer.allocUnsafeSlow(size);
   }
 
-  #giveBack(bytes: Buffer): void {
+  #giveBack(bytes: Buffer, isReusable: boolean): void {
     this.#lentBytes -= bytes.length;
-    this.#free.get(bytes.length)?.push(bytes);
+    if (isReusable) this.#free.get(bytes.length)?.push(bytes);
+    else this.#ownedBytes -= bytes.length;
     while (this.#queue.length > 0) {
       const buffer = this.#tryTake();
       if (buffer === undefined) return;

@@ -87,4 +87,14 @@ describe('a pool of buffers', () => {
     chunk.release();
     expect(pool.lentBytes).toBe(0);
   });
+
+  test('never lends a forfeited buffer again, and has room for another in its place', async () => {
+    const pool = new BufferPool(2 * large);
+    const first = await pool.take();
+    first.forfeit();
+    first.release();
+    expect(pool.lentBytes).toBe(0);
+    const others = await takeAll(pool, 1);
+    expect(others.some(({ bytes }) => bytes.buffer === first.bytes.buffer)).toBe(false);
+  });
 });
