@@ -8,23 +8,27 @@ import { serveRequests } from './worker-service.ts';
 
 let connection: { readonly db: DatabaseSync; readonly apply: (change: CatalogChange) => void } | undefined;
 let path = '';
+/** The start has better things to do, and so have the pulls. */
+const tidyAfterMs = 1000;
+const tidyEveryMs = 20;
 
 function open(): CatalogReply {
   const { db, state } = openCatalogDatabase(path);
   connection = { db, apply: createApply(db) };
-  tidySlowly(db, tidy(db));
+  tidySlowly(db, tidy(db), tidyAfterMs);
   return state;
 }
 
 /** Between the batches; what fails is left to the next start. */
-function tidySlowly(db: DatabaseSync, steps: Iterator<void>): void {
-  setImmediate(() => {
+function tidySlowly(db: DatabaseSync, steps: Iterator<void>, delayMs: number): void {
+  const step = (): void => {
     try {
-      if (db === connection?.db && steps.next().done !== true) tidySlowly(db, steps);
+      if (db === connection?.db && steps.next().done !== true) tidySlowly(db, steps, tidyEveryMs);
     } catch {
       // A disk that is full, for one: whoever writes next says so.
     }
-  });
+  };
+  setTimeout(step, delayMs).unref();
 }
 
 function applyAll(changes: readonly CatalogChange[]): void {
