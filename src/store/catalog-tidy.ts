@@ -18,18 +18,22 @@ export function* tidy(db: DatabaseSync): Generator<void, void, undefined> {
   for (const { name, key, content } of tables) {
     const columns = key.split(', ');
     const marks = columns.map(() => '?').join(', ');
-    const read = db.prepare(`SELECT ${key}, EXISTS (SELECT 1 FROM content WHERE content.digest = ${name}.${content})
-      AS is_here FROM ${name} WHERE (${key}) > (${marks}) ORDER BY ${key} LIMIT ${sliceRows}`);
-    const remove = db.prepare(`DELETE FROM ${name} WHERE (${key}) = (${marks})`);
+    const after = `FROM ${name} WHERE (${key}) > (${marks})`;
+    // The last row of a slice: nothing else of it need leave the database.
+    const findEnd = db.prepare(`SELECT ${key} ${after} ORDER BY ${key} LIMIT 1 OFFSET ${sliceRows - 1}`);
+    const isGone = `NOT EXISTS (SELECT 1 FROM content WHERE content.digest = ${name}.${content})`;
+    const removeSlice = db.prepare(`DELETE ${after} AND (${key}) <= (${marks}) AND ${isGone}`);
+    const removeRest = db.prepare(`DELETE ${after} AND ${isGone}`);
     let last = columns.map(() => '');
     for (;;) {
-      const rows = read.all(...last);
-      const keyOf = (row: (typeof rows)[number]): string[] => columns.map((column) => String(row[column]));
-      for (const row of rows) if (row['is_here'] === 0) remove.run(...keyOf(row));
-      const end = rows.at(-1);
-      if (end === undefined) break;
-      last = keyOf(end);
+      const row = findEnd.get(...last);
+      if (row === undefined) break;
+      const end = columns.map((column) => String(row[column]));
+      removeSlice.run(...last, ...end);
+      last = end;
       yield;
     }
+    removeRest.run(...last);
+    yield;
   }
 }

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../telemetry/clock.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog, ContentKind } from './catalog.ts';
 import { createCatalogOverlay, type PendingUse } from './catalog-overlay.ts';
 import { createCatalogReads } from './catalog-reads.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest, CatalogState } from './catalog-protocol.ts';
@@ -61,8 +61,11 @@ export async function openSqliteCatalog(
     findContent: (digest) => reads.findContent(digest),
     addContent({ digest, sizeBytes, provenance }, { mediaType, lastUsedMs = Infinity }) {
       const known = reads.findContent(digest);
-      const kind = mediaType === undefined ? (known?.kind ?? 'once') : 'manifest';
-      const facts = { kind, lastUsedMs: Math.min(Math.floor(lastUsedMs), useTimeMs()), hits: known?.hits ?? 0 };
+      const facts = {
+        kind: kindOf(mediaType, known?.kind),
+        lastUsedMs: Math.min(Math.floor(lastUsedMs), useTimeMs()),
+        hits: known?.hits ?? 0,
+      };
       return write({ type: 'add-content', record: { digest, sizeBytes, provenance, mediaType, ...facts } });
     },
     promoteContent: (digest) => write({ type: 'promote-content', digest }),
@@ -123,6 +126,13 @@ export async function openSqliteCatalog(
     },
   };
   return { catalog, state };
+}
+
+/** As the database will have it; of what was a manifest nobody remembers whether it was used again. */
+function kindOf(mediaType: string | undefined, known: ContentKind | undefined): ContentKind {
+  if (known === 'pinned') return known;
+  if (mediaType !== undefined) return 'manifest';
+  return known === 'reused' ? known : 'once';
 }
 
 async function openInWorker(

@@ -12,13 +12,16 @@ export interface WorkerPort<Request, Reply> {
   terminate(): Promise<void>;
 }
 
+/** Workers hold little and make much garbage: small nurseries keep the process small. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+
 /**
  * Starts the worker file that lies beside `moduleUrl`. It keeps the process alive only while a request
  * is under way. The extension is that of the caller: `.js` once built, `.ts` where Node strips types.
  */
 export function startWorker<Request, Reply>(moduleUrl: string, name: string): WorkerPort<Request, Reply> {
   const extension = moduleUrl.slice(moduleUrl.lastIndexOf('.'));
-  const worker = new Worker(new URL(`./${name}${extension}`, moduleUrl), { name: `stowage ${name}` });
+  const worker = new Worker(new URL(`./${name}${extension}`, moduleUrl), { name: `stowage ${name}`, resourceLimits });
   const pending = new Map<number, { resolve: (value: Reply) => void; reject: (error: Error) => void }>();
   let isAlive = true;
   let lastId = 0;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { DatabaseSync } from 'node:sqlite';
+import { tidy } from '../../../src/store/catalog-tidy.ts';
 import { digestOf, eventually } from './fixtures.ts';
-import { childOf, flushed, manifestType, named, noType, startMs, useCatalogs } from './catalog-bench.ts';
+import { childOf, flushed, kindOf, manifestType, named, noType, startMs, useCatalogs } from './catalog-bench.ts';
 
 const catalogs = useCatalogs();
-const alpine = { upstream: 'docker.io', repository: 'library/alpine' };
 
 describe('a use of a manifest', () => {
   test('is one of what it lists and of what that lists, and goes no deeper', () =>
@@ -38,7 +38,11 @@ describe('a use of a manifest', () => {
       catalogs.clock().advance(999);
       expect(catalog.findContent(named('a').digest)?.hits).toBe(0);
       catalogs.clock().advance(1);
-      expect(catalog.findContent(named('a').digest)).toMatchObject({ hits: 3, lastUsedMs: startMs + 1000 });
+      expect(catalog.findContent(named('a').digest)).toMatchObject({
+        kind: 'reused',
+        hits: 3,
+        lastUsedMs: startMs + 1000,
+      });
       await eventually(() => catalog.totalsByKind().reused.objects === 1);
     }));
 
@@ -62,6 +66,23 @@ describe('content that was here before its row', () => {
       const times = ['old', 'future', 'now'].map((name) => catalog.findContent(named(name).digest)?.lastUsedMs);
       expect(times).toEqual([startMs - 5001, startMs, startMs]);
     }));
+});
+
+describe('a row that is being replaced', () => {
+  test.each([noType, manifestType])('is of the kind that it will be: %j', (type) =>
+    catalogs.use(async (catalog) => {
+      for (const name of ['again', 'pinned', 'new']) await catalog.addContent(named(name), noType);
+      await catalog.addPin({ type: 'digest', digest: named('pinned').digest });
+      catalog.touchContent(named('again').digest);
+      await flushed(catalog);
+      for (const name of ['again', 'pinned', 'new']) void catalog.addContent(named(name), type);
+      const kinds = () => ['again', 'pinned', 'new'].map((name) => kindOf(catalog, name));
+      const before = kinds();
+      await flushed(catalog);
+      expect(kinds()).toEqual(type === noType ? ['reused', 'pinned', 'once'] : ['manifest', 'pinned', 'manifest']);
+      expect(before).toEqual(kinds());
+    }),
+  );
 });
 
 describe('small facts', () => {
@@ -146,13 +167,26 @@ describe('what is known of content that is gone', () => {
     });
   });
 
-  test('is deleted in steps: who writes at the start does not wait for the last', async () => {
-    const count = 20_000;
+  test('is deleted in steps of a thousand rows, between which others write', async () => {
     await catalogs.use(async (catalog) => await catalog.addContent(named('here'), noType));
-    fill(count);
-    await catalogs.use(async (catalog) => {
-      await catalog.addLink(alpine, named('here').digest);
-      expect(countRows().every((rows) => rows === count)).toBe(false);
-    });
+    fill(2500);
+    const db = new DatabaseSync(catalogs.path());
+    const steps = tidy(db);
+    let before = countRows();
+    let count = 0;
+    while (steps.next().done !== true) {
+      const after = countRows();
+      const deleted = before.map((rows, table) => rows - (after[table] ?? 0));
+      expect(deleted.reduce((sum, rows) => sum + rows)).toBeLessThanOrEqual(1000);
+      count += 1;
+      const other = new DatabaseSync(catalogs.path());
+      other.exec("INSERT OR REPLACE INTO state VALUES ('other', 'was here')");
+      other.close();
+      before = after;
+    }
+    db.close();
+    // Five thousand rows in each of three tables.
+    expect(count).toBe(15);
+    expect(countRows()).toEqual([2500, 2500, 2500]);
   });
 });
