@@ -3,6 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { ContentRecord, TagRecord } from './catalog.ts';
+import type { Differences } from './catalog-compare.ts';
 
 /** One change of the catalog. Each may be applied twice with the same result, but for the hits of a touch. */
 export type CatalogChange =
@@ -24,10 +25,11 @@ export type CatalogRequest =
   | { readonly type: 'open'; readonly path: string }
   /** One transaction: all or none. */
   | { readonly type: 'apply'; readonly changes: readonly CatalogChange[] }
+  | { readonly type: 'compare'; readonly blobsPath: string; readonly prefix: string }
   | { readonly type: 'close' };
 
-/** Answers `open`; nothing else is answered with a value. */
-export type CatalogReply = CatalogState | undefined;
+/** Answers `open` and `compare`; nothing else is answered with a value. */
+export type CatalogReply = CatalogState | Differences | undefined;
 
 /**
  * `clean`: as the last process left it when it closed. `unclean`: that process was killed.

@@ -1,5 +1,6 @@
 // The catalog's writing connection: batches of changes, one transaction each, off the event loop.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { compareWithFiles } from './catalog-compare.ts';
 import { applyPins } from './catalog-pins.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest } from './catalog-protocol.ts';
 import { openCatalogDatabase } from './catalog-schema.ts';
@@ -139,6 +140,9 @@ function handle(request: CatalogRequest): CatalogReply {
     case 'apply':
       applyAll(request.changes);
       break;
+    case 'compare':
+      if (connection === undefined) throw new Error('the catalog is not open');
+      return compareWithFiles(connection.db, request.blobsPath, request.prefix);
     case 'close':
       connection?.db.close();
       connection = undefined;

@@ -83,10 +83,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...(options.fs === undefined ? {} : { fs: options.fs }),
   });
   const content = createImpatientContentStore(disk, clock);
-  const { catalog, state } = await openSqliteCatalog({ ...options, path: paths.catalog });
+  const { catalog, state, compare } = await openSqliteCatalog({ ...options, path: paths.catalog });
   const stop = new AbortController();
   const mark = createRecoveryMark(paths.restoring, options.log);
-  const recovery = recover(mark, state, { ...options, content, catalog, signal: stop.signal });
+  const recovery = recover(mark, state, {
+    ...options,
+    content,
+    catalog,
+    signal: stop.signal,
+    compare: (prefix) => compare(paths.blobs, prefix),
+  });
   const inventory = createInventory({
     ...options,
     content,

@@ -1,6 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
+import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Catalog, ContentRecord } from './catalog.ts';
+import type { Differences } from './catalog-compare.ts';
 import type { ContentStore, FoundObject, ObjectName } from './content-store.ts';
 import { findStoredManifest } from './stored-manifest.ts';
 
@@ -15,8 +17,11 @@ export interface Recovery {
 export interface RecoveryOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
+  readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** What differs below one prefix, as far as rows are written; each is looked at again before anything is done. */
+  compare(prefix: string): Promise<Differences>;
 }
 
 const hexDigits = '0123456789abcdef'.split('');
@@ -25,6 +30,7 @@ const twoDigits = hexDigits.flatMap((first) => hexDigits.map((second) => `${firs
 const prefixes = ['sha256:', 'sha512:'].flatMap((algorithm) => twoDigits.map((digits) => `${algorithm}${digits}`));
 /** Files that are looked into at once. */
 const filesAtOnce = 16;
+const retryDelayMs = 1000;
 /** Rows on their way to the catalog. */
 const rowsAtOnce = 1000;
 
@@ -53,7 +59,7 @@ class RunningRecovery {
 
   async find(digest: Digest): Promise<ContentRecord | undefined> {
     if (!this.#isRunning) return undefined;
-    await this.#restore(digest, everywhere(digest)).catch(() => undefined);
+    await this.#restore(everywhere(digest)).catch(() => undefined);
     return this.#options.catalog.findContent(digest);
   }
 
@@ -77,20 +83,38 @@ class RunningRecovery {
     return true;
   }
 
-  /** Some thousand objects of a store of a million, in slices that keep nobody waiting. */
+  /** Some thousand objects of a store of a million. */
   async #compare(prefix: string): Promise<void> {
-    const { content, catalog } = this.#options;
-    const files = Map.groupBy(await content.list(prefix), ({ digest }) => digest[prefix.length]);
-    for (const digit of hexDigits) {
-      const here = Map.groupBy(files.get(digit) ?? [], ({ digest }) => digest);
-      const rows = new Map(catalog.listContent(`${prefix}${digit}`).map((row) => [row.digest, row]));
-      const odd = [...here].filter(([digest, names]) => !isAsBooked(names, rows.get(digest)));
-      await this.#forEach(odd, async ([digest, names]) => await this.#restore(digest, names));
-      const lost = [...rows.values()].filter(({ digest }) => !here.has(digest));
-      await this.#forEach(lost, async (row) => await this.#drop(row));
-      if (this.#written.length >= rowsAtOnce) await Promise.all(this.#written.splice(0));
-      await new Promise((resolve) => setImmediate(resolve));
+    const { odd, lost } = await this.#findDifferences(prefix);
+    await this.#forEach(odd, async (names) => await this.#restore(names));
+    await this.#forEach(lost, async (digest) => await this.#drop(digest));
+  }
+
+  /** A catalog that cannot be opened yet, as on a full disk, is waited for: meanwhile files are found one by one. */
+  async #findDifferences(prefix: string): Promise<Differences> {
+    const { compare, log, signal } = this.#options;
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      try {
+        return await compare(prefix);
+      } catch (error) {
+        if (failures === 0) log.warn({ err: error }, 'rows and files cannot be compared yet');
+        await this.#pause();
+      }
     }
+    return { odd: [], lost: [] };
+  }
+
+  async #pause(): Promise<void> {
+    const { clock, signal } = this.#options;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timer = clock.startTimer(retryDelayMs, resolve);
+      const end = () => {
+        timer.stop();
+        resolve();
+      };
+      signal.addEventListener('abort', end, { once: true });
+    });
   }
 
   async #forEach<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
@@ -99,14 +123,17 @@ class RunningRecovery {
       for (const item of left) {
         if (this.#options.signal.aborted) return;
         await act(item);
+        if (this.#written.length >= rowsAtOnce) await Promise.all(this.#written.splice(0));
       }
     };
     await Promise.all(Array.from({ length: filesAtOnce }, work));
   }
 
-  /** Gives what lies under this digest its row, unless it has it: others have gone on meanwhile. */
-  async #restore(digest: Digest, names: readonly ObjectName[]): Promise<void> {
+  /** Gives what lies under these names of one digest its row, unless it has it: others have gone on meanwhile. */
+  async #restore(names: readonly ObjectName[]): Promise<void> {
     const { content, catalog } = this.#options;
+    const digest = names[0]?.digest;
+    if (digest === undefined) return;
     const found = await Promise.all(names.map((name) => content.find(name)));
     const [open, closed] = (['public', 'restricted'] as const).map((provenance) =>
       found.find((object) => object?.provenance === provenance),
@@ -130,12 +157,12 @@ class RunningRecovery {
     if (facts !== undefined) void catalog.setChildren(object.digest, facts.children);
   }
 
-  async #drop(row: ContentRecord): Promise<void> {
+  async #drop(digest: Digest): Promise<void> {
     const { content, catalog } = this.#options;
-    const found = await Promise.all(everywhere(row.digest).map((name) => content.find(name)));
-    if (found.some((object) => object !== undefined)) return;
+    const found = await Promise.all(everywhere(digest).map((name) => content.find(name)));
+    if (found.some((object) => object !== undefined) || catalog.findContent(digest) === undefined) return;
     this.#dropped += 1;
-    this.#written.push(catalog.removeContent(row.digest));
+    this.#written.push(catalog.removeContent(digest));
   }
 }
 
@@ -144,8 +171,4 @@ function everywhere(digest: Digest): readonly ObjectName[] {
     { digest, provenance: 'public' },
     { digest, provenance: 'restricted' },
   ];
-}
-
-function isAsBooked(files: readonly ObjectName[], row: ContentRecord | undefined): boolean {
-  return files.length === 1 && files[0]?.provenance === row?.provenance;
 }

@@ -5,6 +5,7 @@ import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog, ContentKind } from './catalog.ts';
+import type { Differences } from './catalog-compare.ts';
 import { createCatalogOverlay, type PendingUse } from './catalog-overlay.ts';
 import { createCatalogReads } from './catalog-reads.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest, CatalogState } from './catalog-protocol.ts';
@@ -25,13 +26,18 @@ export interface SqliteCatalogOptions {
 
 const touchDelayMs = 1000;
 
+export interface OpenedCatalog {
+  readonly catalog: Catalog;
+  readonly state: CatalogState;
+  /** Where the rows that are written and the files below `blobsPath` differ, off the event loop. */
+  compare(blobsPath: string, prefix: string): Promise<Differences>;
+}
+
 /**
  * Opens the catalog; damage is moved aside, and `state` says what was found. Never refuses: without a
  * usable disk it remembers in memory until there is one.
  */
-export async function openSqliteCatalog(
-  options: SqliteCatalogOptions,
-): Promise<{ readonly catalog: Catalog; readonly state: CatalogState }> {
+export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<OpenedCatalog> {
   const { clock } = options;
   const port = startWorker<CatalogRequest, CatalogReply>(import.meta.url, 'catalog-worker');
   const state = await openInWorker(options, (request) => port.request(request));
@@ -125,7 +131,13 @@ export async function openSqliteCatalog(
       await port.terminate();
     },
   };
-  return { catalog, state };
+  async function compare(blobsPath: string, prefix: string): Promise<Differences> {
+    const reply = await port.request({ type: 'compare', blobsPath, prefix });
+    if (typeof reply === 'object') return reply;
+    throw new TypeError('the catalog did not compare');
+  }
+
+  return { catalog, state, compare };
 }
 
 /** As the database will have it; of what was a manifest nobody remembers whether it was used again. */
@@ -140,7 +152,8 @@ async function openInWorker(
   request: (body: CatalogRequest) => Promise<CatalogReply>,
 ): Promise<CatalogState> {
   try {
-    const state = (await request({ type: 'open', path: options.path })) ?? 'new';
+    const reply = await request({ type: 'open', path: options.path });
+    const state = typeof reply === 'string' ? reply : 'new';
     if (state === 'damaged') {
       options.log.warn({}, 'the catalog was damaged; it is made anew from the files, restricted content without links');
     }

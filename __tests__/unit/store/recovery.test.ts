@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mediaTypes } from '../../../src/oci/media-type.ts';
-import type { ContentStore, StoredObject } from '../../../src/store/content-store.ts';
+import type { Differences } from '../../../src/store/catalog-compare.ts';
+import type { ContentStore, ObjectName, StoredObject } from '../../../src/store/content-store.ts';
 import { noRecovery, startRecovery, type Recovery } from '../../../src/store/recovery.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { MemoryCatalog } from '../mirror/fakes/memory-catalog.ts';
 import { MemoryContentStore } from '../mirror/fakes/memory-content-store.ts';
 import { createGate, type Gate } from '../../support/gate.ts';
-import { bytesOf, eventually, objectOf } from './fixtures.ts';
+import { bytesOf, eventually, FakeClock, objectOf } from './fixtures.ts';
 
 /** Files in memory of which each provenance has its own, as on the disk. */
 class TwoSidedStore extends MemoryContentStore {
@@ -62,12 +63,14 @@ let content: TwoSidedStore;
 let catalog: DatedCatalog;
 let stop: AbortController;
 let recovery: Recovery;
+let clock: FakeClock;
 
 beforeEach(() => {
   content = new TwoSidedStore();
   catalog = new DatedCatalog();
   stop = new AbortController();
   recovery = noRecovery;
+  clock = new FakeClock();
 });
 
 afterEach(async () => {
@@ -76,8 +79,18 @@ afterEach(async () => {
   expect([...content.openFiles, ...content.restricted.openFiles]).toEqual([]);
 });
 
+/** As the catalog's worker does it. */
+async function compare(prefix: string): Promise<Differences> {
+  const files = Map.groupBy(await content.list(prefix), ({ digest }) => digest);
+  const rows = new Map(catalog.listContent(prefix).map((row) => [row.digest, row]));
+  const isAsBooked = (names: readonly ObjectName[]) =>
+    names.every(({ digest, provenance }) => names.length === 1 && rows.get(digest)?.provenance === provenance);
+  const odd = [...files.values()].filter((names) => !isAsBooked(names));
+  return { odd, lost: [...rows.keys()].filter((digest) => !files.has(digest)) };
+}
+
 function start(): Promise<boolean> {
-  recovery = startRecovery({ content, catalog, log: silentLog, signal: stop.signal });
+  recovery = startRecovery({ content, catalog, clock, log: silentLog, signal: stop.signal, compare });
   return recovery.whenOver;
 }
 
@@ -175,11 +188,30 @@ describe('a search of all files', () => {
     expect(catalog.findContent(object.digest)?.mediaType).toBe(mediaTypes.ociIndex);
   });
 
-  test('that cannot go on says so, and is over', async () => {
-    content.list = () => Promise.reject(new Error('EIO'));
-    expect(await start()).toBe(false);
-    addFile(bytesOf('a', 10));
-    expect(await recovery.find(objectOf(bytesOf('a', 10)).digest)).toBeUndefined();
+  test('that cannot begin yet waits, finds what is asked for meanwhile, and goes on when it can', async () => {
+    const { list } = content;
+    let tries = 0;
+    content.list = () => {
+      tries += 1;
+      return Promise.reject(new Error('the catalog is not open'));
+    };
+    void start();
+    await eventually(() => tries === 1);
+    const [asked, other] = [addFile(bytesOf('asked', 10)), addFile(bytesOf('other', 10))];
+    expect(await recovery.find(asked.digest)).toMatchObject(asked);
+    clock.advance(1000);
+    await eventually(() => tries === 2);
+    content.list = list;
+    clock.advance(1000);
+    expect(await recovery.whenOver).toBe(true);
+    expect(catalog.findContent(other.digest)).toMatchObject(other);
+  });
+
+  test('that waits is over when the process ends', async () => {
+    content.list = () => Promise.reject(new Error('the catalog is not open'));
+    void start();
+    stop.abort();
+    expect(await recovery.whenOver).toBe(false);
   });
 
   test('that is cut short leaves the rest undone and says so', async () => {
