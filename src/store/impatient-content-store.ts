@@ -1,5 +1,5 @@
 import type { Clock } from '../telemetry/clock.ts';
-import type { ContentReader, ContentStore } from './content-store.ts';
+import type { ContentReader, ContentStore, PartialContent } from './content-store.ts';
 
 /** Longer than any disk that works needs to find a file, and to read some hundred kilobytes. */
 const openTimeoutMs = 10_000;
@@ -23,13 +23,14 @@ export function createImpatientContentStore(content: ContentStore, clock: Clock)
       return reader && createImpatientReader(reader, clock);
     },
     async begin(digest) {
-      const ending = async (late: Awaited<ReturnType<ContentStore['begin']>>) => {
-        await late.abort().catch(() => undefined);
-        await late.close();
-      };
-      return await within(clock, openTimeoutMs, content.begin(digest), (late) => void ending(late));
+      return await within(clock, openTimeoutMs, content.begin(digest), (late) => void discard(late));
     },
   };
+}
+
+async function discard(partial: PartialContent): Promise<void> {
+  await partial.abort().catch(() => undefined);
+  await partial.close();
 }
 
 function createImpatientReader(reader: ContentReader, clock: Clock): ContentReader {
