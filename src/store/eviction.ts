@@ -32,16 +32,20 @@ export class Eviction {
     this.#options = options;
   }
 
-  /** Evicts until it is enough, which is asked before each object with the bytes evicted so far, or nothing is left. */
-  async evictUntil(isEnough: (evictedBytes: number) => boolean): Promise<void> {
-    if (isEnough(0)) return;
+  /**
+   * Evicts until it is enough, which is asked before each object with the bytes evicted so far, those of removals under
+   * way among them, or nothing is left. Gives the bytes that were evicted in the end.
+   */
+  async evictUntil(isEnough: (evictedBytes: number) => boolean): Promise<number> {
+    if (isEnough(0)) return 0;
     const round = new Round(this.#options, isEnough);
     await this.#options.catalog.applyPins();
     while (!round.isOver) {
       const batch = await this.#nextBatch();
-      if (batch.length === 0) return;
+      if (batch.length === 0) break;
       await round.evict(batch);
     }
+    return round.evictedBytes;
   }
 
   /** Evicts what nobody has used for so long. */
@@ -102,6 +106,10 @@ class Round {
   constructor(options: EvictionOptions, isEnough: (evictedBytes: number) => boolean) {
     this.#options = options;
     this.#isEnough = isEnough;
+  }
+
+  get evictedBytes(): number {
+    return this.#evictedBytes;
   }
 
   get isOver(): boolean {

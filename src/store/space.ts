@@ -134,7 +134,7 @@ export function createSpace(options: SpaceOptions): Space {
       leftoverBytes = Math.max(0, leftoverBytes - leftover.heldBytes);
       freedBytes += leftover.heldBytes;
     }
-    await eviction.evictUntil((bytes) => {
+    evictedBytes = await eviction.evictUntil((bytes) => {
       evictedBytes = bytes;
       return total() >= wantedBytes;
     });
