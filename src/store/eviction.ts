@@ -13,6 +13,7 @@ export interface EvictionOptions {
   readonly limitBytes: () => number;
 }
 
+const nothing: ContentTotals = { objects: 0, bytes: 0 };
 /** Rows that are read and files that are unlinked in one go. */
 const batchSize = 64;
 const unlinksAtOnce = 8;
@@ -32,16 +33,20 @@ export class Eviction {
     this.#options = options;
   }
 
-  /** Evicts until it is enough, which is asked before each object with what was evicted so far, or nothing is left. */
-  async evictUntil(isEnough: (evicted: ContentTotals) => boolean): Promise<void> {
-    if (isEnough({ objects: 0, bytes: 0 })) return;
+  /**
+   * Evicts until it is enough, which is asked before each object with what was evicted so far, removals under way among
+   * it, or nothing is left. Gives what was evicted in the end.
+   */
+  async evictUntil(isEnough: (evicted: ContentTotals) => boolean): Promise<ContentTotals> {
+    if (isEnough(nothing)) return nothing;
     const round = new Round(this.#options, isEnough);
     await this.#options.catalog.applyPins();
     while (!round.isOver) {
       const batch = await this.#nextBatch();
-      if (batch.length === 0) return;
+      if (batch.length === 0) break;
       await round.evict(batch);
     }
+    return round.evicted;
   }
 
   /** Evicts what nobody has used for so long. */
@@ -105,10 +110,12 @@ class Round {
     this.#isEnough = isEnough;
   }
 
+  get evicted(): ContentTotals {
+    return { objects: this.#objects, bytes: this.#bytes };
+  }
+
   get isOver(): boolean {
-    return (
-      this.#options.signal.aborted || this.#isStuck || this.#isEnough({ objects: this.#objects, bytes: this.#bytes })
-    );
+    return this.#options.signal.aborted || this.#isStuck || this.#isEnough(this.evicted);
   }
 
   async evict(batch: readonly ContentRecord[]): Promise<void> {

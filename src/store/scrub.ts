@@ -55,7 +55,8 @@ export function startScrub({ everyMs, catalog, inventory, faults, clock }: Scrub
     const from = position;
     while (position < target && !isClosed && clock.monotonicMs() < endMs) {
       for (const record of listAt(catalog, position)) await scrub(record.digest);
-      position += 1;
+      // Those that were left out are the next process's.
+      if (!isClosed) position += 1;
     }
     if (position >= positions) ({ startedMs, position } = { startedMs: catalog.useTimeMs(), position: 0 });
     if (position !== from) void catalog.setState(stateKey, JSON.stringify({ startedMs, position }));

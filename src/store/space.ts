@@ -137,10 +137,11 @@ export function createSpace(options: SpaceOptions): Space {
       leftoverBytes = Math.max(0, leftoverBytes - leftover.heldBytes);
       freedBytes += leftover.heldBytes;
     }
-    await eviction.evictUntil(({ bytes }) => {
+    const evicted = await eviction.evictUntil(({ bytes }) => {
       evictedBytes = bytes;
       return total() >= wantedBytes;
     });
+    evictedBytes = evicted.bytes;
     return total();
   }
 
@@ -148,9 +149,8 @@ export function createSpace(options: SpaceOptions): Space {
     try {
       await room.look();
       if (room.isOutOfFiles) {
-        let evicted = 0;
-        await eviction.evictUntil(({ objects }) => (evicted = objects) >= filesAtOnce);
-        return evicted > 0;
+        const evicted = await eviction.evictUntil(({ objects }) => objects >= filesAtOnce);
+        return evicted.objects > 0;
       }
       const stepBytes = Math.min(roomStepBytes, room.totalBytes * roomStepShare);
       return (await free(Math.max(sizeBytes, stepBytes), await content.listLeftovers())) > 0;

@@ -81,6 +81,7 @@ describe('a row that is being replaced', () => {
       await flushed(catalog);
       expect(kinds()).toEqual(type === noType ? ['reused', 'pinned', 'once'] : ['manifest', 'pinned', 'manifest']);
       expect(before).toEqual(kinds());
+      expect(catalog.findContent(named('again').digest)?.hits).toBe(1);
     }),
   );
 });
