@@ -14,6 +14,8 @@ export type WrittenPin =
 export function findPin(text: string): WrittenPin | undefined {
   const digest = text.slice(text.indexOf('@') + 1);
   if (isDigest(digest)) return { type: 'digest', digest };
+  // A digit too few must not make it an image of this name.
+  if (/^sha(?:256|512):/.test(text)) return undefined;
   const [, name = '', tag] = /^([a-z0-9._:/*-]+?)(?::([A-Za-z0-9_.*-]{1,128}))?$/.exec(text) ?? [];
   const [first = '', ...others] = name.split('/');
   const hasHost = others.length > 0 && isRegistryHost(first);
