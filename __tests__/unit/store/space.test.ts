@@ -91,6 +91,20 @@ describe('what was deleted while it is read', () => {
       expect(store.space.usage().lingeringBytes).toBe(0);
     }));
 
+  test('counts against the quota like what is here', () =>
+    use({ maxSizeBytes: 100_000 }, async (store) => {
+      const object = await add(store, 'a', 60_000);
+      const reader = await open(store, object);
+      const row = store.catalog.findContent(object.digest);
+      if (row !== undefined) await store.inventory.remove(row);
+      for (const name of ['b', 'c']) await add(store, name, 20_000);
+      const release = store.space.reserve(10_000);
+      await eventually(() => store.catalog.totals().bytes <= 20_000);
+      expect(store.space.usage()).toMatchObject({ contentBytes: 20_000, lingeringBytes: 60_000 });
+      reader.close();
+      release();
+    }));
+
   test('makes others go in its place: the bound is for all bytes', () =>
     use({ maxSizeBytes: 100_000 }, async (store, clock) => {
       const objects: StoredObject[] = [];

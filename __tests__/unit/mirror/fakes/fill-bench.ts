@@ -36,7 +36,11 @@ export class FillBench {
   readonly fills: Fills;
   readonly #visibility = new Visibility({ catalog: {} as Catalog, content: this.content });
   readonly #bypasses: Bypasses;
+  /** What the store can hold beside what is booked. */
   fitsBytes = Infinity;
+  bookedBytes = 0;
+  /** Whether something is there that can go, when the disk has refused a write. */
+  makeRoom: (bytes: number, error: unknown) => boolean = () => false;
 
   constructor(changed: Partial<FillLimits> = {}) {
     const own = { ...fillLimits, ...changed };
@@ -44,9 +48,12 @@ export class FillBench {
     this.fills = new Fills({
       content: this.content,
       space: {
-        fits: (sizeBytes) => sizeBytes <= this.fitsBytes,
-        reserve: () => () => {},
-        makeRoom: async () => await Promise.resolve(false),
+        fits: (sizeBytes) => this.bookedBytes + sizeBytes <= this.fitsBytes,
+        reserve: (sizeBytes) => {
+          this.bookedBytes += sizeBytes;
+          return () => void (this.bookedBytes -= sizeBytes);
+        },
+        makeRoom: async (bytes, error) => await Promise.resolve(this.makeRoom(bytes, error)),
       },
       buffers: this.buffers,
       slots: new ConnectionSlots(32),
@@ -99,7 +106,7 @@ export class FillBench {
     }
   }
 
-  /** Nothing is left: no fill, no file, no buffer, no timer. */
+  /** Nothing is left: no fill, no file, no buffer, no booking, no timer. */
   async leftovers(): Promise<object> {
     await this.settle();
     await this.pass(1_000);
@@ -107,12 +114,13 @@ export class FillBench {
       fills: this.fills.count,
       files: this.content.openFiles.size,
       buffers: this.buffers.lentBytes,
+      booked: this.bookedBytes,
       timers: this.clock.pending,
     };
   }
 }
 
-export const nothing = { fills: 0, files: 0, buffers: 0, timers: 0 };
+export const nothing = { fills: 0, files: 0, buffers: 0, booked: 0, timers: 0 };
 
 interface PullOptions {
   readonly digest?: Digest;
