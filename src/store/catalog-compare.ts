@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { ObjectName } from './content-store.ts';
 import { isMissing } from './files.ts';
+import { listDigests, prefixDirectory } from './paths.ts';
 
 /** Where rows and files do not say the same. */
 export interface Differences {
@@ -28,7 +28,8 @@ export function compareWithFiles(db: DatabaseSync, blobsPath: string, prefix: st
   }
   const files = new Map<Digest, Provenance[]>();
   for (const provenance of provenances) {
-    for (const digest of listDigests(blobsPath, provenance, prefix)) {
+    const names = readNames(prefixDirectory(blobsPath, provenance, prefix));
+    for (const digest of listDigests(names, prefix)) {
       const found = files.get(digest);
       if (found === undefined) files.set(digest, [provenance]);
       else found.push(provenance);
@@ -43,14 +44,9 @@ export function compareWithFiles(db: DatabaseSync, blobsPath: string, prefix: st
   return { odd, lost: [...rows.keys()].filter(isDigest) };
 }
 
-function listDigests(blobsPath: string, provenance: Provenance, prefix: string): readonly Digest[] {
-  const [algorithm = '', digits = ''] = prefix.split(':');
+function readNames(directory: string): readonly string[] {
   try {
-    const names = readdirSync(join(blobsPath, provenance, algorithm, digits));
-    return names.flatMap((hex) => {
-      const digest = `${algorithm}:${hex}`;
-      return isDigest(digest) && hex.startsWith(digits) ? [digest] : [];
-    });
+    return readdirSync(directory);
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;

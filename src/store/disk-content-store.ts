@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestHex, isDigest, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import { BlobReaders } from './blob-reader.ts';
 import { createCommitQueue } from './commit-queue.ts';
@@ -13,7 +13,7 @@ import { KeyedQueue } from './keyed-queue.ts';
 import { listLeftovers, removeLeftoverFiles } from './leftovers.ts';
 import { OpenFiles } from './open-files.ts';
 import { openPartialFile } from './partial-file.ts';
-import type { StorePaths } from './paths.ts';
+import { listDigests, prefixDirectory, type StorePaths } from './paths.ts';
 import { Trust } from './trust.ts';
 
 /** At most so many fsyncs at once, of files that were filled and of small objects: a manifest waits for no layer. */
@@ -167,12 +167,8 @@ async function listObjects(
   prefix: string,
   provenance: Provenance,
 ): Promise<readonly ObjectName[]> {
-  const [algorithm = '', digits = ''] = prefix.split(':');
-  const names = await listNames(fs, join(paths.blobs, provenance, algorithm, digits));
-  return names.flatMap((hex) => {
-    const digest = `${algorithm}:${hex}`;
-    return isDigest(digest) && digestHex(digest).startsWith(digits) ? [{ digest, provenance }] : [];
-  });
+  const names = await listNames(fs, prefixDirectory(paths.blobs, provenance, prefix));
+  return listDigests(names, prefix).map((digest) => ({ digest, provenance }));
 }
 
 async function findObject(fs: FileSystem, path: string, name: ObjectName): Promise<FoundObject | undefined> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { digestAlgorithm, digestHex, isDigest, type Digest } from '../oci/digest.ts';
+import type { Provenance } from '../oci/provenance.ts';
 import type { StoredObject } from './content-store.ts';
 
 /** Where things are under `cache.path` (design, section 5). Names come from checked digests only. */
@@ -49,6 +50,21 @@ export function createStorePaths(root: string): StorePaths {
 /** Where all lie in one directory. */
 function flatName(digest: Digest): string {
   return `${digestAlgorithm(digest)}-${digestHex(digest)}`;
+}
+
+/** The objects among the names in the directory of this prefix (`sha256:ab`). */
+export function listDigests(names: readonly string[], prefix: string): readonly Digest[] {
+  const [algorithm = '', digits = ''] = prefix.split(':');
+  return names.flatMap((hex) => {
+    const digest = `${algorithm}:${hex}`;
+    return isDigest(digest) && hex.startsWith(digits) ? [digest] : [];
+  });
+}
+
+/** The directory, below `blobs`, of the objects with this prefix. */
+export function prefixDirectory(blobs: string, provenance: Provenance, prefix: string): string {
+  const [algorithm = '', digits = ''] = prefix.split(':');
+  return join(blobs, provenance, algorithm, digits);
 }
 
 /** The digest that a partial file is named after, undefined for any other file in `fills/`. */

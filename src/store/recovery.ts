@@ -108,12 +108,13 @@ class RunningRecovery {
     const { clock, signal } = this.#options;
     if (signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const timer = clock.startTimer(retryDelayMs, resolve);
       const end = () => {
         timer.stop();
+        signal.removeEventListener('abort', end);
         resolve();
       };
-      signal.addEventListener('abort', end, { once: true });
+      const timer = clock.startTimer(retryDelayMs, end);
+      signal.addEventListener('abort', end);
     });
   }
 

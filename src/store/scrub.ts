@@ -24,6 +24,8 @@ const tickMs = 10_000;
 const busyShare = 0.25;
 /** Digests are spread evenly, so the first four digits say how far a pass is. */
 const positions = 0x10000;
+/** About a millisecond of queries. */
+const positionsAtOnce = 16;
 const stateKey = 'scrub';
 
 /** How far a pass is: `position` is the next one to be read, of 65,536. */
@@ -55,6 +57,8 @@ export function startScrub({ everyMs, catalog, inventory, faults, clock }: Scrub
     const from = position;
     while (position < target && !isClosed && clock.monotonicMs() < endMs) {
       for (const record of listAt(catalog, position)) await scrub(record.digest);
+      // Most positions of a small store are empty: a thousand of them in one go would keep everybody waiting.
+      if (position % positionsAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
       // Those that were left out are the next process's.
       if (!isClosed) position += 1;
     }
