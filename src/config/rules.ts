@@ -39,10 +39,9 @@ function checkListeners(tree: Keys): readonly Finding[] {
 function checkHosts(upstreams: readonly Keys[]): readonly Finding[] {
   const entries = upstreams.flatMap((upstream, index): readonly Entry[] => {
     const path = ['upstreams', index];
-    const builtIn = upstream['name'] === dockerHub.name ? dockerHub.aliases : [];
     return [
       { path: [...path, 'name'], text: asText(upstream['name']) },
-      ...asList(upstream['aliases'] ?? builtIn).map((item, at) => ({
+      ...aliasesOf(upstream).map((item, at) => ({
         path: [...path, 'aliases', at],
         text: asText(item),
       })),
@@ -80,10 +79,12 @@ function checkPins(pins: readonly unknown[], upstreams: readonly Keys[]): readon
   });
 }
 
+function aliasesOf(upstream: Keys): readonly unknown[] {
+  return asList(upstream['aliases'] ?? (upstream['name'] === dockerHub.name ? dockerHub.aliases : []));
+}
+
 function hostsOf(upstream: Keys): readonly string[] {
-  const builtIn = upstream['name'] === dockerHub.name ? dockerHub.aliases : [];
-  const names = [upstream['name'], ...asList(upstream['aliases'] ?? builtIn)];
-  return names.flatMap((name) => asText(name) ?? []);
+  return [upstream['name'], ...aliasesOf(upstream)].flatMap((name) => asText(name) ?? []);
 }
 
 function checkDefaults(upstreams: readonly Keys[]): readonly Finding[] {
