@@ -98,7 +98,8 @@ describe('the service', () => {
   test('drops a client that never reads, and nobody else', async () => {
     const upstream = await stage.upstream();
     const big = upstream.registry.addBlob('team/app', createSeededContent('never read', 60_000_000));
-    const mirror = await stage.mirror(upstream, { limits: { writeIdle: '300ms' } });
+    // Longer than the other client, upstream and this test, which share a process, ever keep each other waiting.
+    const mirror = await stage.mirror(upstream, { limits: { writeIdle: '3s' } });
     const target = `/v2/team/app/blobs/${big.digest}`;
     const never = startPull(mirror.address, target, { neverReads: true });
     expectWhole(await pull(mirror.address, target), big);
