@@ -9,11 +9,12 @@ import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import { createAddressIndex, type AddressBook, type AddressIndex } from './address-book.ts';
 import { answerBlob } from './blobs.ts';
-import { setCommonHeaders, writeError } from './error-response.ts';
+import { writeError } from './error-response.ts';
 import { openExchange, type Exchange } from './exchange.ts';
-import { headerNames } from './headers.ts';
+import { commonHeaders, headerNames, setHeaders } from './headers.ts';
 import { answerCatalog, answerReferrers, answerTags } from './listings.ts';
 import { answerManifest } from './manifests.ts';
+import { createRecalledAnswers } from './recalled.ts';
 import { reportRequest } from './request-log.ts';
 import { parseRoute, type Route } from './route.ts';
 
@@ -37,6 +38,7 @@ export interface MirrorAppLimits {
   readonly headerDelayMs?: number;
 }
 
+const defaultWriteIdleMs = 120_000;
 /** Longer chains of mirrors than anybody builds on purpose. */
 const maxHops = 16;
 
@@ -69,18 +71,20 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     fail(response.locals.exchange, error, options.log);
   });
   const handle: RequestHandler = app;
-  // Express has no answer of its own to give: should it not even begin (a target it cannot parse), this one is given.
-  return (request, response) => {
+  const viaExpress: RequestListener = (request, response) => {
+    // Express has no answer of its own to give: should it not even begin (a target it cannot parse), this one is given.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- express adds what is missing, first thing
     handle(request as Request, response as Response, (error?: unknown) => writeError(response, error ?? unparsable()));
   };
+  const { writeIdleMs = defaultWriteIdleMs } = options.limits;
+  return createRecalledAnswers({ ...options, addresses, writeIdleMs }, viaExpress);
 }
 
 function begin(request: Request, response: AppResponse, options: MirrorAppOptions): void {
   // Neither a byte more nor a byte less than Content-Length says may go out under a digest.
   response.strictContentLength = true;
-  setCommonHeaders(response);
-  const { writeIdleMs = 120_000, headerDelayMs = 1_000 } = options.limits;
+  setHeaders(response, commonHeaders);
+  const { writeIdleMs = defaultWriteIdleMs, headerDelayMs = 1_000 } = options.limits;
   const exchange = openExchange(response, request.originalUrl, { clock: options.clock, writeIdleMs, headerDelayMs });
   response.locals.exchange = exchange;
   response.once('close', () => reportRequest(exchange, options));

@@ -1,7 +1,7 @@
 // What goes wrong, as clients see it: one table, exhaustive by type. `docs/errors.md` is tested against it.
 import type { ServerResponse } from 'node:http';
 import { MirrorError, type MirrorErrorKind } from '../oci/errors.ts';
-import { apiVersion, headerNames } from './headers.ts';
+import { commonHeaders, headerNames, setHeaders } from './headers.ts';
 
 export interface ErrorRow {
   readonly status: number;
@@ -78,13 +78,7 @@ function resetHeaders(response: ServerResponse): void {
   const kept = [headerNames.connection, headerNames.namespace].map((name) => [name, response.getHeader(name)] as const);
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   for (const [name, value] of kept) if (value !== undefined) response.setHeader(name, value);
-  setCommonHeaders(response);
-}
-
-/** What every answer on the mirror listener carries. */
-export function setCommonHeaders(response: ServerResponse): void {
-  response.setHeader(headerNames.apiVersion, apiVersion);
-  response.setHeader(headerNames.contentTypeOptions, 'nosniff');
+  setHeaders(response, commonHeaders);
 }
 
 function formatBody(code: string, error: MirrorError | undefined): Buffer {

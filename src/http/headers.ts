@@ -1,4 +1,5 @@
-// Header names and the values that are made from a served object. Pure.
+// Header names and the values that are made from a served object.
+import type { ServerResponse } from 'node:http';
 import type { Digest } from '../oci/digest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Outcome } from '../mirror/pull.ts';
@@ -26,7 +27,22 @@ export const headerNames = {
 } as const;
 
 /** Sent with every answer; clients of the Docker era look for it. */
-export const apiVersion = 'registry/2.0';
+const apiVersion = 'registry/2.0';
+
+/** Name, value, name, value, in the order in which they are sent: what `writeHead` takes as it is. */
+export type HeaderList = readonly string[];
+
+/** What every answer on the mirror listener carries. */
+export const commonHeaders: HeaderList = [
+  headerNames.apiVersion,
+  apiVersion,
+  headerNames.contentTypeOptions,
+  'nosniff',
+];
+
+export function setHeaders(response: ServerResponse, headers: HeaderList): void {
+  for (let at = 0; at < headers.length; at += 2) response.setHeader(headers[at] ?? '', headers[at + 1] ?? '');
+}
 
 /** A strong validator: the digest in quotes. */
 export function entityTag(digest: Digest): string {

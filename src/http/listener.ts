@@ -87,6 +87,8 @@ export function createListener(options: ListenerOptions): Listener {
         connectionsCheckingInterval: 1_000,
         maxHeaderSize,
         noDelay: true,
+        // Hardly a request has a body, and nobody reads one.
+        optimizeEmptyRequests: true,
       },
       onRequest,
     );

@@ -3,7 +3,16 @@ import type { Mirror } from '../mirror/mirror-api.ts';
 import type { ManifestPull, ServedManifest } from '../mirror/pull.ts';
 import { matchesIfNoneMatch } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
-import { age, cacheControl, cacheStatus, entityTag, headerNames, warning } from './headers.ts';
+import {
+  age,
+  cacheControl,
+  cacheStatus,
+  entityTag,
+  headerNames,
+  setHeaders,
+  warning,
+  type HeaderList,
+} from './headers.ts';
 
 /** Answers a pull of a manifest, byte for byte as upstream had it. */
 export async function answerManifest(exchange: Exchange, pull: ManifestPull, mirror: Mirror): Promise<void> {
@@ -12,15 +21,14 @@ export async function answerManifest(exchange: Exchange, pull: ManifestPull, mir
     ? await mirror.headManifest(pull, exchange.signal)
     : await mirror.getManifest(pull, exchange.signal);
   exchange.outcome = served.outcome;
-  setHeaders(exchange, pull, served);
+  setHeaders(response, listValidators(pull, served));
   if (matchesIfNoneMatch(response.req.headers['if-none-match'], entityTag(served.digest))) {
     response.statusCode = 304;
     exchange.sendHeaders();
     return;
   }
-  response.setHeader(headerNames.contentType, served.mediaType);
+  setHeaders(response, listContentHeaders(served));
   if (exchange.isHead) {
-    response.setHeader(headerNames.contentLength, String(served.sizeBytes));
     exchange.sendHeaders();
     return;
   }
@@ -28,12 +36,28 @@ export async function answerManifest(exchange: Exchange, pull: ManifestPull, mir
   await exchange.sendBytes(served.bytes);
 }
 
-function setHeaders({ response }: Exchange, pull: ManifestPull, served: ServedManifest): void {
+/** What an answer that has the manifest says of it. */
+export function listManifestHeaders(pull: ManifestPull, served: ServedManifest): HeaderList {
+  return listValidators(pull, served).concat(listContentHeaders(served));
+}
+
+function listValidators(pull: ManifestPull, served: ServedManifest): string[] {
   const isByDigest = pull.reference.type === 'digest';
-  response.setHeader(headerNames.contentDigest, served.digest);
-  response.setHeader(headerNames.etag, entityTag(served.digest));
-  response.setHeader(headerNames.cacheControl, cacheControl({ isByDigest, provenance: served.provenance }));
-  response.setHeader(headerNames.cacheStatus, cacheStatus(served.outcome));
-  if (served.ageMs !== undefined) response.setHeader(headerNames.age, age(served.ageMs));
-  if (served.warning !== undefined) response.setHeader(headerNames.warning, warning(served.warning));
+  const headers = [
+    headerNames.contentDigest,
+    served.digest,
+    headerNames.etag,
+    entityTag(served.digest),
+    headerNames.cacheControl,
+    cacheControl({ isByDigest, provenance: served.provenance }),
+    headerNames.cacheStatus,
+    cacheStatus(served.outcome),
+  ];
+  if (served.ageMs !== undefined) headers.push(headerNames.age, age(served.ageMs));
+  if (served.warning !== undefined) headers.push(headerNames.warning, warning(served.warning));
+  return headers;
+}
+
+function listContentHeaders({ mediaType, sizeBytes }: ServedManifest): string[] {
+  return [headerNames.contentType, mediaType, headerNames.contentLength, String(sizeBytes)];
 }

@@ -18,8 +18,14 @@ export interface RequestLogOptions {
   readonly meter: Meter;
 }
 
+/** What there is to tell of a request. */
+export type Reported = Pick<
+  Exchange,
+  'response' | 'target' | 'route' | 'startedMs' | 'outcome' | 'failure' | 'sentBytes'
+>;
+
 /** Call when the response has closed. */
-export function reportRequest(exchange: Exchange, { clock, log, meter }: RequestLogOptions): void {
+export function reportRequest(exchange: Reported, { clock, log, meter }: RequestLogOptions): void {
   const { response } = exchange;
   const { req } = response;
   const durationMs = clock.monotonicMs() - exchange.startedMs;
@@ -52,7 +58,7 @@ export function reportRequest(exchange: Exchange, { clock, log, meter }: Request
   });
 }
 
-function describeRoute({ route, target }: Exchange): object {
+function describeRoute({ route, target }: Reported): object {
   // Not the query: whatever does not become a route may hold anything.
   if (route === undefined) return { path: target.split('?', 1)[0]?.slice(0, maxTextLength) };
   if (!('pull' in route)) return {};

@@ -64,6 +64,15 @@ export class Freshness {
     return (await this.#serveUnchecked(door, tag, row)) ?? (await this.#serveChecked(door, tag, row));
   }
 
+  /** What `get` would give without asking anybody, at once: a tag within its time to live, its manifest in memory. */
+  recall(door: Door, tag: string): ServedManifest | undefined {
+    const row = this.#options.catalog.findTag(repositoryOf(door), tag);
+    if (row === undefined) return undefined;
+    const { ageMs, overdueMs } = this.#judge(door, tag, row);
+    const manifest = overdueMs < 0 ? this.#options.manifests.recall(door, row.digest) : undefined;
+    return manifest && serveManifest(manifest, 'hit', { ageMs, warning: undefined });
+  }
+
   /** As `get`, but the manifest of a tag that nobody has pulled is not fetched when its HEAD says enough. */
   async head(door: Door, tag: string): Promise<ServedManifest> {
     const row = this.#options.catalog.findTag(repositoryOf(door), tag);
@@ -117,7 +126,7 @@ export class Freshness {
   /** What only our login may see is not shown while that login is refused. */
   #isOursNoMore(row: TagRecord, error: unknown): boolean {
     if (!isMirrorError(error) || !error.isLoginRefused) return false;
-    return this.#options.catalog.findContent(row.digest)?.provenance === 'restricted';
+    return this.#options.catalog.findStored(row.digest)?.provenance === 'restricted';
   }
 
   async #serveRow(
@@ -216,8 +225,9 @@ export class Freshness {
   }
 }
 
+/** No name holds a space. */
 function keyOf(door: Door, tag: string): string {
-  return JSON.stringify([door.upstream.name, door.repository, tag]);
+  return `${door.upstream.name} ${door.repository} ${tag}`;
 }
 
 interface Judgement {

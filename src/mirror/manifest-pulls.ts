@@ -4,7 +4,7 @@ import { essenceOf, isManifestType } from '../oci/media-type.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
-import type { ContentStore, StoredObject } from '../store/content-store.ts';
+import type { ContentStore } from '../store/content-store.ts';
 import type { Inventory } from '../store/inventory.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
@@ -99,23 +99,25 @@ export class ManifestPulls {
     await visibility.requireStored(object, door, 'manifest');
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await readWhole(inventory, object);
+      bytes = await inventory.readManifest(object);
     } catch (error) {
       // The bytes may be well: upstream has to do for now.
       this.#options.onStoreError('read', error);
       return undefined;
     }
-    // Manifests are small enough to be hashed each time they come from the disk.
     if (bytes === undefined) return undefined;
-    if (computeDigest(digestAlgorithm(digest), bytes) !== digest) return await this.#putAside(object);
     catalog.touchContent(digest);
     return { digest, mediaType: object.mediaType, bytes, provenance: object.provenance };
   }
 
-  /** Damaged: a miss. */
-  async #putAside(object: StoredObject): Promise<undefined> {
-    const { inventory, onStoreError } = this.#options;
-    await inventory.quarantine(object).catch((error: unknown) => onStoreError('quarantine', error));
+  /** The same at once, from memory. */
+  recall(door: Door, digest: Digest): LoadedManifest | undefined {
+    const { inventory, catalog, visibility } = this.#options;
+    const recalled = inventory.recallManifest(digest);
+    if (recalled?.object.mediaType === undefined || !visibility.isShown(recalled.object, door)) return undefined;
+    catalog.touchContent(digest);
+    const { bytes, object } = recalled;
+    return { digest, mediaType: recalled.object.mediaType, bytes, provenance: object.provenance };
   }
 
   /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
@@ -162,21 +164,11 @@ export class ManifestPulls {
       this.#options.onStoreError('put', error);
       return;
     }
+    this.#options.inventory.rememberManifest(manifest.digest, manifest.bytes);
     void catalog.addContent(object, { mediaType: manifest.mediaType });
     void catalog.setChildren(manifest.digest, children);
     void catalog.addLink(repositoryOf(door), manifest.digest);
     this.#options.onKept(door, manifest.digest);
-  }
-}
-
-async function readWhole(inventory: Inventory, object: StoredObject): Promise<Uint8Array | undefined> {
-  const reader = await inventory.open(object);
-  if (reader === undefined) return undefined;
-  try {
-    const bytes = Buffer.allocUnsafe(object.sizeBytes);
-    return (await reader.read(0, bytes)) === bytes.length ? bytes : undefined;
-  } finally {
-    reader.close();
   }
 }
 

@@ -17,6 +17,8 @@ import type {
  * `signal` fires when the client has left: what only that client wanted may then end.
  */
 export interface Mirror {
+  /** What `getManifest` and `headManifest` would give, at once, where it is in memory and nobody need be asked. */
+  recallManifest(pull: ManifestPull): ServedManifest | undefined;
   getManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
   headManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
   getBlob(pull: BlobPull, demand: Demand, signal: AbortSignal): Promise<ServedBlob>;

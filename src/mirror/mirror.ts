@@ -19,7 +19,7 @@ import type { FillLimits } from './fill/fill-limits.ts';
 import { Fills } from './fill/fills.ts';
 import { Freshness, type FreshnessLimits } from './freshness.ts';
 import { Listings } from './listings.ts';
-import { ManifestPulls } from './manifest-pulls.ts';
+import { ManifestPulls, serveManifest } from './manifest-pulls.ts';
 import { Misses } from './misses.ts';
 import type { Mirror } from './mirror-api.ts';
 import type { Arrival } from './pull.ts';
@@ -81,6 +81,12 @@ export function createMirror(options: MirrorOptions): Mirror {
   const doorOf = (arrival: Arrival): Door => findDoor(options.upstreams, arrival);
 
   return {
+    recallManifest({ reference, ...repository }) {
+      const door = doorOf(repository);
+      if (reference.type === 'tag') return freshness.recall(door, reference.tag);
+      const manifest = manifests.recall(door, reference.digest);
+      return manifest && serveManifest(manifest, 'hit');
+    },
     async getManifest({ reference, ...repository }) {
       const door = doorOf(repository);
       if (reference.type === 'tag') return await freshness.get(door, reference.tag);

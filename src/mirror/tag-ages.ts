@@ -1,6 +1,6 @@
 import type { TagRecord } from '../store/catalog.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import { repositoryOf, type Door } from './door.ts';
+import type { Door } from './door.ts';
 
 /** For how many tags is remembered when they were confirmed; the rest are judged by the clock on the wall. */
 const maxTags = 20_000;
@@ -67,7 +67,7 @@ export class TagAges {
   }
 }
 
-function keyOf(door: Door, tag: string): string {
-  const { upstream, repository } = repositoryOf(door);
-  return JSON.stringify([upstream, repository, tag]);
+/** No name holds a space. */
+function keyOf({ upstream, repository }: Door, tag: string): string {
+  return `${upstream.name} ${repository} ${tag}`;
 }

@@ -62,14 +62,14 @@ export class TagChecks {
   /** The manifest has been fetched: if it is in the store, the row may name it. A tag never names what cannot be served. */
   confirm(door: Door, tag: string, { order, time, digest, etag }: Verdict): void {
     const { catalog, ages } = this.#options;
-    if (catalog.findContent(digest)?.mediaType === undefined || !this.#isLatest(door, tag, order)) return;
+    if (catalog.findStored(digest)?.mediaType === undefined || !this.#isLatest(door, tag, order)) return;
     ages.confirm(door, tag, time);
     void catalog.setTag(repositoryOf(door), tag, { digest, checkedMs: time.wallMs, etag });
   }
 
   /** Whether the manifest that a row names is in the store. */
   isHere(row: TagRecord): boolean {
-    return this.#options.catalog.findContent(row.digest)?.mediaType !== undefined;
+    return this.#options.catalog.findStored(row.digest)?.mediaType !== undefined;
   }
 
   /** The client of a HEAD will ask for the digest next: then the tag is known too. */

@@ -22,11 +22,15 @@ export class Visibility {
     this.#content = content;
   }
 
+  /** Whether stored content may leave through this door, as far as it is known without asking upstream. */
+  isShown(object: StoredObject, door: Door): boolean {
+    return object.provenance === 'public' || this.#catalog.hasLink(repositoryOf(door), object.digest);
+  }
+
   /** Returns when stored content may leave through this door. @throws MirrorError as for an absent blob, or 503 when nobody can say */
   async requireStored(object: StoredObject, door: Door, kind: 'blob' | 'manifest'): Promise<void> {
-    if (object.provenance === 'public') return;
+    if (this.isShown(object, door)) return;
     const repository = repositoryOf(door);
-    if (this.#catalog.hasLink(repository, object.digest)) return;
     const provenance = await this.#ask(door, object.digest, kind);
     void this.#catalog.addLink(repository, object.digest);
     if (provenance === 'public') await this.#promote(object);

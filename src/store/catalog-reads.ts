@@ -4,16 +4,18 @@ import type { Digest } from '../oci/digest.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Catalog, ContentRecord, ContentTotals, EvictableKind } from './catalog.ts';
+import type { Catalog, ContentRecord, ContentTotals, EvictableKind, StoredContent } from './catalog.ts';
 import type { CatalogOverlay, PendingUse } from './catalog-overlay.ts';
 import type { CatalogChange } from './catalog-protocol.ts';
 import { openCatalogReader, type CatalogReader } from './catalog-reader.ts';
+import { CatalogMemory } from './catalog-memory.ts';
 import { damageMark, isDamage } from './catalog-schema.ts';
 
 /** The catalog's reads: the database with the pending changes laid over it. What cannot be read is not there. */
 export interface CatalogReads extends Pick<
   Catalog,
   | 'findContent'
+  | 'findStored'
   | 'listContent'
   | 'totals'
   | 'totalsByKind'
@@ -27,8 +29,8 @@ export interface CatalogReads extends Pick<
   /** As `Catalog.listEvictable`, at once. */
   listEvictable(kind: EvictableKind, limit: number): readonly ContentRecord[];
   newestUseMs(): number | undefined;
-  /** Call before a change goes to the overlay; gives the content row that it is about, as it was. */
-  adjustTotals(change: CatalogChange): ContentRecord | undefined;
+  /** Call before a change goes to the overlay: counts it, and gives the content row that it is about, as it was. */
+  prepare(change: CatalogChange): ContentRecord | undefined;
   close(): void;
 }
 
@@ -42,6 +44,7 @@ export interface CatalogReadsOptions {
 export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
   const { overlay } = options;
   const query = createQuery(options);
+  const memory = new CatalogMemory();
   const none = { objects: 0, bytes: 0 };
   const noTotals = { once: none, reused: none, manifest: none, pinned: none };
   let { objects, bytes } = sum(Object.values(query((reader) => reader.totals(), noTotals)));
@@ -51,6 +54,19 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
     if (pending === null) return undefined;
     const record = pending ?? query((reader) => reader.findContent(digest), undefined);
     return record === undefined ? undefined : withUse(record, overlay.uses().get(digest));
+  }
+
+  function findStored(digest: Digest): StoredContent | undefined {
+    const known = memory.content(digest);
+    if (known !== undefined) return known;
+    const pending = overlay.content(digest);
+    if (pending !== undefined) return pending ?? undefined;
+    const record = query((reader) => reader.findContent(digest), undefined);
+    if (record === undefined) return undefined;
+    const { sizeBytes, provenance, mediaType } = record;
+    const stored = { digest, sizeBytes, provenance, mediaType };
+    memory.keepContent(stored);
+    return stored;
   }
 
   function childrenOf(manifest: Digest): readonly Descriptor[] {
@@ -65,6 +81,7 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
 
   return {
     findContent,
+    findStored,
     hasLink,
     listEvictable(kind, limit) {
       const wanted = limit + overlay.uses().size + overlay.contents().size;
@@ -88,10 +105,13 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
     listPins: () => query((reader) => reader.listPins(), []),
     findState: (key) => overlay.state(key) ?? query((reader) => reader.findState(key), undefined),
     totals: () => ({ objects, bytes }),
-    adjustTotals(change) {
+    prepare(change) {
+      if (change.type === 'set-tag' || change.type === 'remove-tag')
+        memory.forgetTag(tagKey(change.repository, change.tag));
       const digest =
         change.type === 'add-content' ? change.record.digest : 'digest' in change ? change.digest : undefined;
       if (digest === undefined || change.type === 'add-link' || change.type === 'touch-content') return undefined;
+      memory.forgetContent(digest);
       const before = findContent(digest);
       if (before !== undefined && change.type !== 'promote-content') {
         objects -= 1;
@@ -120,9 +140,15 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
       return undefined;
     },
     findTag(repository, tag) {
+      const key = tagKey(repository, tag);
+      const known = memory.tag(key);
+      if (known !== undefined) return known;
       const pending = overlay.tag(repository, tag);
       if (pending !== undefined) return pending ?? undefined;
-      return query((reader) => reader.findTag(repository, tag), undefined);
+      const row = query((reader) => reader.findTag(repository, tag), undefined);
+      // Tags of what is not here are tidied away without a word.
+      if (row !== undefined && findStored(row.digest) !== undefined) memory.keepTag(key, row);
+      return row;
     },
     listPublicRepositories() {
       const stored = query((reader) => reader.listPublicRepositories(), []);
@@ -184,6 +210,11 @@ function withUse(record: ContentRecord, use: PendingUse | undefined): ContentRec
 function sum(totals: readonly ContentTotals[]): { objects: number; bytes: number } {
   const add = (of: (one: ContentTotals) => number) => totals.reduce((all, one) => all + of(one), 0);
   return { objects: add((one) => one.objects), bytes: add((one) => one.bytes) };
+}
+
+/** No name holds a space. */
+function tagKey({ upstream, repository }: RepositoryId, tag: string): string {
+  return `${upstream} ${repository} ${tag}`;
 }
 
 /** Sorts as `upstream/repository` does; a space sorts before every character of a name. */

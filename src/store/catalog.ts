@@ -12,6 +12,8 @@ import type { StoredObject } from './content-store.ts';
  */
 export interface Catalog {
   findContent(digest: Digest): ContentRecord | undefined;
+  /** The same without its uses: from memory, where it was asked for before. */
+  findStored(digest: Digest): StoredContent | undefined;
   /** Adds the row, or replaces it. `lastUsedMs` is for content that was here before its row: now at the latest. */
   addContent(
     object: StoredObject,
@@ -74,9 +76,12 @@ export interface ContentTotals {
   readonly bytes: number;
 }
 
-export interface ContentRecord extends StoredObject {
+export interface StoredContent extends StoredObject {
   /** Set only for content that was verified as a manifest of this type. */
   readonly mediaType: string | undefined;
+}
+
+export interface ContentRecord extends StoredContent {
   readonly kind: ContentKind;
   /** Milliseconds since 1970, as `useTimeMs` counts them. */
   readonly lastUsedMs: number;

@@ -1,14 +1,21 @@
-import type { Digest } from '../oci/digest.ts';
+import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
-import type { Catalog, ContentRecord } from './catalog.ts';
+import type { Catalog, ContentRecord, StoredContent } from './catalog.ts';
 import type { ContentReader, ContentStore, StoredObject } from './content-store.ts';
 import { errorCode } from './files.ts';
+import { ManifestMemory } from './manifest-memory.ts';
 
 /** What we hold: rows and files as one. What ends here ends in both. */
 export interface Inventory {
   /** What is here, by its digest; while the catalog is being made whole also what has lost its row. */
-  find(digest: Digest): Promise<ContentRecord | undefined>;
+  find(digest: Digest): Promise<StoredContent | undefined>;
+  /** The bytes of a manifest that is here, verified. As `open`, and undefined when they were damaged. */
+  readManifest(object: StoredObject): Promise<Uint8Array | undefined>;
+  /** The same at once, where it is in memory; the bytes are shared. */
+  recallManifest(digest: Digest): RecalledManifest | undefined;
+  /** Verified bytes of a manifest that has just come. */
+  rememberManifest(digest: Digest, bytes: Uint8Array): void;
   /**
    * Opens the file of a row; the caller must `close` it. Undefined when it is gone or cut: then the row goes too. What
    * its `verify` finds damaged is quarantined when that resolves. Rejects with what the disk says.
@@ -20,6 +27,11 @@ export interface Inventory {
   quarantine(object: StoredObject): Promise<void>;
   /** Reading it failed with `error`: where that is the place on the disk, it goes, and will be fetched onto another. */
   reportUnreadable(object: StoredObject, error: unknown): Promise<void>;
+}
+
+export interface RecalledManifest {
+  readonly object: StoredContent;
+  readonly bytes: Uint8Array;
 }
 
 export interface InventoryOptions {
@@ -35,6 +47,7 @@ export interface InventoryOptions {
 
 export function createInventory(options: InventoryOptions): Inventory {
   const { content, catalog, log, meter } = options;
+  const manifests = new ManifestMemory();
 
   /**
    * The row first: the other way round, it could be taken from content that came back in between. A crash leaves a file
@@ -50,17 +63,45 @@ export function createInventory(options: InventoryOptions): Inventory {
     }
   }
 
+  async function open(object: StoredObject): Promise<ContentReader | undefined> {
+    const reader = await content.open(object);
+    if (reader === undefined) {
+      meter.damaged('missing');
+      log.warn({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is missing or cut');
+      await drop(object, () => content.remove(object));
+    }
+    return reader;
+  }
+
+  async function quarantine(object: StoredObject): Promise<void> {
+    meter.damaged('changed');
+    log.error({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is damaged and put aside');
+    await drop(object, () => content.quarantine(object));
+  }
+
   return {
-    find: async (digest) => catalog.findContent(digest) ?? (await options.findLost(digest)),
-    async open(object) {
-      const reader = await content.open(object);
-      if (reader === undefined) {
-        meter.damaged('missing');
-        log.warn({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is missing or cut');
-        await drop(object, () => content.remove(object));
+    find: async (digest) => catalog.findStored(digest) ?? (await options.findLost(digest)),
+    open,
+    async readManifest(object) {
+      const { digest } = object;
+      const remembered = manifests.find(digest);
+      if (remembered !== undefined) return remembered;
+      const reader = await open(object);
+      const bytes = reader && (await readWhole(reader));
+      if (bytes === undefined) return undefined;
+      if (computeDigest(digestAlgorithm(digest), bytes) === digest) {
+        manifests.keep(digest, bytes);
+        return bytes;
       }
-      return reader;
+      await quarantine(object);
+      return undefined;
     },
+    recallManifest(digest) {
+      const bytes = manifests.find(digest);
+      const object = bytes && catalog.findStored(digest);
+      return object && { object, bytes };
+    },
+    rememberManifest: (digest, bytes) => manifests.keep(digest, bytes),
     async remove(record) {
       void catalog.removeContent(record.digest);
       try {
@@ -72,11 +113,7 @@ export function createInventory(options: InventoryOptions): Inventory {
         throw error;
       }
     },
-    async quarantine(object) {
-      meter.damaged('changed');
-      log.error({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is damaged and put aside');
-      await drop(object, () => content.quarantine(object));
-    },
+    quarantine,
     async reportUnreadable(object, error) {
       if (!isBadPlace(error)) return;
       meter.damaged('unreadable');
@@ -84,6 +121,16 @@ export function createInventory(options: InventoryOptions): Inventory {
       await drop(object, () => content.remove(object));
     },
   };
+}
+
+/** Closes the reader. Undefined when there is less than there was. */
+async function readWhole(reader: ContentReader): Promise<Uint8Array | undefined> {
+  try {
+    const bytes = Buffer.allocUnsafeSlow(reader.sizeBytes);
+    return (await reader.read(0, bytes)) === bytes.length ? bytes : undefined;
+  } finally {
+    reader.close();
+  }
 }
 
 /** EIO, and what some file systems say of checksums and structures. */

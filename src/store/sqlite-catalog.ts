@@ -50,7 +50,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
   let touchTimer: Timer | undefined;
 
   function write(change: CatalogChange): Promise<void> {
-    const before = reads.adjustTotals(change);
+    const before = reads.prepare(change);
     const { number, whenSettled } = writer.write(change);
     overlay.apply(number, change, () => before);
     return whenSettled;
@@ -65,6 +65,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
 
   const catalog: Catalog = {
     findContent: (digest) => reads.findContent(digest),
+    findStored: (digest) => reads.findStored(digest),
     addContent({ digest, sizeBytes, provenance }, { mediaType, lastUsedMs = Infinity }) {
       const known = reads.findContent(digest);
       const facts = {

@@ -1,5 +1,7 @@
 // Logs, metrics and health: what the parts tell, made visible. May not know anyone's internals.
-import { pino, stdTimeFunctions } from 'pino';
+import { pino } from 'pino';
+import { createLogOutput } from './log-output.ts';
+import { createLogTime } from './log-time.ts';
 import type { Log } from './log.ts';
 import { redactText, redactValue } from './redact.ts';
 import { createTextFormat, type LogSink } from './text-format.ts';
@@ -18,21 +20,27 @@ export interface LogOptions {
 /** A log through pino, from which secrets are taken before pino sees them, wherever they hide: keys, texts, errors. */
 export function createLog(options: LogOptions = {}): Log {
   const { level = 'info', format = process.stdout.isTTY ? 'text' : 'json' } = options;
-  const sink = format === 'text' ? createTextFormat(options.sink ?? process.stdout) : options.sink;
-  const settings = {
-    level,
-    // No host name, no process id: whoever collects the lines knows where they come from.
-    base: null,
-    timestamp: stdTimeFunctions.isoTime,
-    // What comes here is plain already; pino's own idea of an error would rename it.
-    serializers: { err: (error: unknown) => error },
-    formatters: { level: (label: string) => ({ level: label }) },
-  };
-  const logger = sink === undefined ? pino(settings) : pino(settings, sink);
+  const sink =
+    format === 'text' ? createTextFormat(options.sink ?? process.stdout) : (options.sink ?? createLogOutput());
+  const logger = pino(
+    {
+      level,
+      // No host name, no process id: whoever collects the lines knows where they come from.
+      base: null,
+      timestamp: createLogTime(),
+      // What comes here is plain already; pino's own idea of an error would rename it.
+      serializers: { err: (error: unknown) => error },
+      formatters: { level: (label: string) => ({ level: label }) },
+    },
+    sink,
+  );
   const writerOf =
     (name: LogLevel) =>
     (fields: object, message: string): void => {
-      if (logger.isLevelEnabled(name)) logger[name](prepare(fields), redactText(message));
+      if (!logger.isLevelEnabled(name)) return;
+      logger[name](prepare(fields), redactText(message));
+      // What somebody is to act on does not wait for company.
+      if (name === 'warn' || name === 'error') sink.flush?.();
     };
   return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
 }

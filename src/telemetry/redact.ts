@@ -1,4 +1,4 @@
-// Secrets out of whatever is about to be written. Pure; never throws, whatever it is given.
+// Secrets out of whatever is about to be written. Never throws, whatever it is given.
 
 const hidden = '[redacted]';
 const secretKey = /authorization|cookie|token|passw(?:or)?d|passphrase|secret|credential|api-?key|private-?key/i;
@@ -6,6 +6,23 @@ const secretKey = /authorization|cookie|token|passw(?:or)?d|passphrase|secret|cr
 const maxDepth = 6;
 const maxEntries = 100;
 const maxTextLength = 8 * 1024;
+
+/** What was found harmless lately: the same keys, names and user agents come with every line, and looking is not cheap. */
+class Harmless {
+  readonly #found = new Set<string>();
+
+  has(text: string, look: () => boolean): boolean {
+    if (this.#found.has(text)) return true;
+    if (!look()) return false;
+    if (text.length > 256) return true;
+    if (this.#found.size >= 1000) this.#found.clear();
+    this.#found.add(text);
+    return true;
+  }
+}
+
+const harmlessKeys = new Harmless();
+const harmlessTexts = new Harmless();
 
 /** A plain copy for the log: secret keys masked, texts by `redactText`, errors down to name, message, stack, code and cause. */
 export function redactValue(value: unknown, depth = 0): unknown {
@@ -57,7 +74,7 @@ function redactEntries(entries: readonly (readonly [string, unknown])[], depth: 
 }
 
 function isSecretKey(key: string): boolean {
-  return secretKey.test(key);
+  return !harmlessKeys.has(key, () => !secretKey.test(key));
 }
 
 /** Only what is known to be harmless: errors of HTTP clients carry the request with its headers. */
@@ -93,6 +110,6 @@ const suspicious = /[?@=]|"[ \t]*:|eyJ|bearer|basic|authorization|cookie/i;
 /** Text without logins, tokens and query strings of URLs. Long text is cut. */
 export function redactText(text: string): string {
   const short = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
-  if (!suspicious.test(short)) return short;
+  if (harmlessTexts.has(short, () => !suspicious.test(short))) return short;
   return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), short);
 }

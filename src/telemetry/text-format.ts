@@ -3,6 +3,8 @@ import { isRecord } from '../oci/json.ts';
 /** Where lines go; each ends with a newline. */
 export interface LogSink {
   write(line: string): void;
+  /** Writes at once what waits to be written with more. */
+  flush?(): void;
 }
 
 /** Turns lines of JSON into `12:30:01.250 INFO  message key=value …`, for a terminal. */

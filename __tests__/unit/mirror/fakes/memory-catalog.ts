@@ -24,6 +24,10 @@ export class MemoryCatalog implements Catalog {
     return this.contents.get(digest);
   }
 
+  findStored(digest: Digest): ContentRecord | undefined {
+    return this.contents.get(digest);
+  }
+
   async addContent(object: StoredObject, facts: { readonly mediaType: string | undefined }): Promise<void> {
     const kind = facts.mediaType === undefined ? 'once' : 'manifest';
     this.contents.set(object.digest, { ...object, ...facts, kind, lastUsedMs: 0, hits: 0 });
