@@ -7,6 +7,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { ensureRuntime, isRecentEnough } from '../../src/runtime.ts';
 
+const mustNotBecome = (): never => {
+  throw new Error('the process is fit as it is');
+};
+
 describe('the runtime', () => {
   let exitCode: typeof process.exitCode;
   beforeEach(() => {
@@ -30,8 +34,18 @@ describe('the runtime', () => {
     const findNode = (): never => {
       throw new Error('not asked');
     };
-    await expect(ensureRuntime({ version: '26.10.0', findNode })).resolves.toBe(true);
+    const execArgv = ['--max-semi-space-size=16'];
+    await expect(ensureRuntime({ version: '26.10.0', findNode, execArgv, become: mustNotBecome })).resolves.toBe(true);
     expect(process.env['UV_THREADPOOL_SIZE']).toBe('32');
+    expect(process.env['MALLOC_ARENA_MAX']).toBe('2');
+  });
+
+  test('becomes a Node with our flags, which keeps those that it was started with', async () => {
+    const became: (readonly string[])[] = [];
+    const become = (nodePath: string, args: readonly string[]): void => void became.push([nodePath, ...args]);
+    // Where a process cannot be replaced it runs on as it is.
+    await expect(ensureRuntime({ version: '26.10.0', execArgv: ['--cpu-prof'], become })).resolves.toBe(true);
+    expect(became).toEqual([[process.execPath, '--max-semi-space-size=4', '--cpu-prof']]);
   });
 
   test('starts the program again under the packaged Node, and passes its exit status on', async () => {

@@ -1,10 +1,12 @@
 import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
+import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog, ContentRecord, StoredContent } from './catalog.ts';
 import type { ContentReader, ContentStore, StoredObject } from './content-store.ts';
 import { errorCode } from './files.ts';
 import { ManifestMemory } from './manifest-memory.ts';
+import { createMemoryWatch } from './memory-watch.ts';
 
 /** What we hold: rows and files as one. What ends here ends in both. */
 export interface Inventory {
@@ -12,7 +14,7 @@ export interface Inventory {
   find(digest: Digest): Promise<StoredContent | undefined>;
   /** The bytes of a manifest that is here, verified. As `open`, and undefined when they were damaged. */
   readManifest(object: StoredObject): Promise<Uint8Array | undefined>;
-  /** The same at once, where it is in memory; the bytes are shared. */
+  /** The same at once, where it is in memory; the bytes are shared. Its file is looked at afterwards. */
   recallManifest(digest: Digest): RecalledManifest | undefined;
   /** Verified bytes of a manifest that has just come. */
   rememberManifest(digest: Digest, bytes: Uint8Array): void;
@@ -27,6 +29,8 @@ export interface Inventory {
   quarantine(object: StoredObject): Promise<void>;
   /** Reading it failed with `error`: where that is the place on the disk, it goes, and will be fetched onto another. */
   reportUnreadable(object: StoredObject, error: unknown): Promise<void>;
+  /** Ends the looks at files; call before the catalog is closed. */
+  close(): Promise<void>;
 }
 
 export interface RecalledManifest {
@@ -37,6 +41,7 @@ export interface RecalledManifest {
 export interface InventoryOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
+  readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
   /** Looks for content without a row, while that may be. */
@@ -48,6 +53,7 @@ export interface InventoryOptions {
 export function createInventory(options: InventoryOptions): Inventory {
   const { content, catalog, log, meter } = options;
   const manifests = new ManifestMemory();
+  const watch = createMemoryWatch(options.clock, look);
 
   /**
    * The row first: the other way round, it could be taken from content that came back in between. A crash leaves a file
@@ -79,13 +85,31 @@ export function createInventory(options: InventoryOptions): Inventory {
     await drop(object, () => content.quarantine(object));
   }
 
+  /** Whether the file of what is in memory is still what it was; what the disk says is for those who need it. */
+  async function look(digest: Digest): Promise<void> {
+    const object = catalog.findStored(digest);
+    if (object === undefined) return;
+    let reader: ContentReader | undefined;
+    try {
+      reader = await open(object);
+      if (reader?.isTrusted === false) await reader.verify();
+    } catch (error) {
+      log.debug({ digest, err: error }, 'a file whose content is in memory cannot be looked at');
+    } finally {
+      reader?.close();
+    }
+  }
+
   return {
     find: async (digest) => catalog.findStored(digest) ?? (await options.findLost(digest)),
     open,
     async readManifest(object) {
       const { digest } = object;
       const remembered = manifests.find(digest);
-      if (remembered !== undefined) return remembered;
+      if (remembered !== undefined) {
+        watch.used(digest);
+        return remembered;
+      }
       const reader = await open(object);
       const bytes = reader && (await readWhole(reader));
       if (bytes === undefined) return undefined;
@@ -99,7 +123,9 @@ export function createInventory(options: InventoryOptions): Inventory {
     recallManifest(digest) {
       const bytes = manifests.find(digest);
       const object = bytes && catalog.findStored(digest);
-      return object && { object, bytes };
+      if (bytes === undefined || object === undefined) return undefined;
+      watch.used(digest);
+      return { object, bytes };
     },
     rememberManifest: (digest, bytes) => manifests.keep(digest, bytes),
     async remove(record) {
@@ -120,6 +146,7 @@ export function createInventory(options: InventoryOptions): Inventory {
       log.error({ digest: object.digest, err: error }, 'stored content cannot be read and is removed');
       await drop(object, () => content.remove(object));
     },
+    close: () => watch.close(),
   };
 }
 
