@@ -5,7 +5,7 @@ import type { BlobPull, ServedBlob, ServedBlobHead } from '../mirror/pull.ts';
 import { createMultipartBody } from './body-readers.ts';
 import { allowsRange, matchesIfNoneMatch } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
-import { cacheControl, cacheStatus, entityTag, headerNames } from './headers.ts';
+import { cacheControl, cacheStatus, entityTag, headerNames, setHeaders } from './headers.ts';
 import { demandOf, parseRange, selectSpans, type ByteRange, type Selection } from './range.ts';
 
 /** Answers a pull of a blob. HEAD, and a GET whose client has the blob, open nothing. */
@@ -16,7 +16,7 @@ export async function answerBlob(exchange: Exchange, pull: BlobPull, mirror: Mir
   if (exchange.isHead || isKnown) {
     // Also for 304: whether this client may see the blob at all is the mirror's to say.
     const head = await mirror.headBlob(pull, exchange.signal);
-    setHeaders(exchange, head);
+    beginAnswer(exchange, head);
     if (isKnown) exchange.response.statusCode = 304;
     else setLength(exchange, head.sizeBytes);
     exchange.sendHeaders();
@@ -39,10 +39,9 @@ async function sendBlob(
 ): Promise<void> {
   const { response } = exchange;
   const { sizeBytes } = served;
-  exchange.outcome = served.outcome;
   // Without a size no Content-Range can be written: the whole goes out, chunked.
   const selection: Selection = sizeBytes === undefined ? { type: 'whole' } : selectSpans(ranges, sizeBytes);
-  setHeaders(exchange, served);
+  beginAnswer(exchange, served);
   if (sizeBytes === undefined || selection.type === 'whole') {
     setLength(exchange, sizeBytes);
     await exchange.sendBody(served.openBody(), sizeBytes);
@@ -67,16 +66,28 @@ async function sendBlob(
   await exchange.sendBody(body.reader, body.sizeBytes);
 }
 
-function setHeaders(exchange: Exchange, served: ServedBlob | ServedBlobHead): void {
-  const { response } = exchange;
-  exchange.outcome = served.outcome;
-  response.setHeader(headerNames.contentType, 'application/octet-stream');
-  response.setHeader(headerNames.contentDigest, served.digest);
-  response.setHeader(headerNames.etag, entityTag(served.digest));
-  response.setHeader(headerNames.cacheControl, cacheControl({ isByDigest: true, provenance: served.provenance }));
-  response.setHeader(headerNames.cacheStatus, cacheStatus(served.outcome));
+/** What an answer says of the blob, beside its length. */
+export function listBlobHeaders({ digest, sizeBytes, outcome, provenance }: ServedBlob | ServedBlobHead): string[] {
+  const headers = [
+    headerNames.contentType,
+    'application/octet-stream',
+    headerNames.contentDigest,
+    digest,
+    headerNames.etag,
+    entityTag(digest),
+    headerNames.cacheControl,
+    cacheControl({ isByDigest: true, provenance }),
+    headerNames.cacheStatus,
+    cacheStatus(outcome),
+  ];
   // Not promised where it could not be kept: without a size every range gets the whole.
-  if (served.sizeBytes !== undefined) response.setHeader(headerNames.acceptRanges, 'bytes');
+  if (sizeBytes !== undefined) headers.push(headerNames.acceptRanges, 'bytes');
+  return headers;
+}
+
+function beginAnswer(exchange: Exchange, served: ServedBlob | ServedBlobHead): void {
+  exchange.outcome = served.outcome;
+  setHeaders(exchange.response, listBlobHeaders(served));
 }
 
 function setLength(exchange: Exchange, sizeBytes: number | undefined): void {

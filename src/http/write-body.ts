@@ -18,7 +18,10 @@ export interface WriteBodyOptions {
   onBytes(count: number): void;
 }
 
-/** A write of this size counts as progress when it is done, so slow clients need 64 KiB per `writeIdleMs`. */
+/**
+ * What a client that is slow gets in one write. A write counts as progress when all of it has been taken, so that a
+ * slow client needs 64 KiB per `writeIdleMs`; one that takes whole chunks at once gets them whole.
+ */
 const sliceBytes = 64 * 1024;
 
 /**
@@ -78,6 +81,7 @@ function createWriter(response: ServerResponse, body: BodyReader, options: Write
   const { clock } = options;
   let settle: ((isTaken: boolean) => void) | undefined;
   let waitingSinceMs: number | undefined;
+  let isSlow = false;
 
   const onGone = (): void => {
     body.close();
@@ -103,6 +107,7 @@ function createWriter(response: ServerResponse, body: BodyReader, options: Write
     const isTaken = await new Promise<boolean>((resolve) => {
       settle = resolve;
       response.write(slice, (error) => resolve(!error));
+      isSlow = (response.socket?.writableLength ?? 0) > 0;
     });
     waitingSinceMs = undefined;
     settle = undefined;
@@ -111,8 +116,10 @@ function createWriter(response: ServerResponse, body: BodyReader, options: Write
 
   return {
     async write(bytes) {
-      for (let start = 0; start < bytes.length && !isGone(response); start += sliceBytes) {
-        await writeSlice(bytes.subarray(start, start + sliceBytes));
+      for (let rest = bytes; rest.length > 0 && !isGone(response);) {
+        const slice = isSlow ? rest.subarray(0, sliceBytes) : rest;
+        await writeSlice(slice);
+        rest = rest.subarray(slice.length);
       }
     },
     isClosed: () => isGone(response),

@@ -10,8 +10,8 @@ import type { Fills } from './fill/fills.ts';
 import { verifyFirstBytes } from './fill/fill-limits.ts';
 import { followFill } from './fill/followed-blob.ts';
 import type { Misses } from './misses.ts';
-import type { Demand, ServedBlob, ServedBlobHead } from './pull.ts';
-import { serveStored } from './stored-blob.ts';
+import type { Demand, RecalledBlob, ServedBlob, ServedBlobHead } from './pull.ts';
+import { serveBytes, serveStored } from './stored-blob.ts';
 import type { Visibility } from './visibility.ts';
 
 export interface BlobPullsOptions {
@@ -35,22 +35,31 @@ export class BlobPulls {
 
   async get(door: Door, digest: Digest, demand: Demand, signal: AbortSignal): Promise<ServedBlob> {
     try {
-      const stored = await this.#openStored(door, digest);
-      if (stored !== undefined) return this.#serveStored(stored);
-      return await this.#follow(door, digest, demand, signal);
+      const served = await this.#getStored(door, digest);
+      return served ?? (await this.#follow(door, digest, demand, signal));
     } catch (error) {
       throw hideDenial(error, blobUnknown);
     }
   }
 
+  /** A small blob at once, where its bytes are in memory and it is known that it may leave through this door. */
+  recall(door: Door, digest: Digest): RecalledBlob | undefined {
+    const { inventory, catalog, visibility } = this.#options;
+    const recalled = inventory.recall(digest);
+    if (recalled === undefined || !visibility.isShown(recalled.object, door)) return undefined;
+    catalog.touchContent(digest);
+    const { object, bytes } = recalled;
+    return { outcome: 'hit', digest, sizeBytes: object.sizeBytes, provenance: object.provenance, bytes };
+  }
+
   /** Transfers no blob bytes from upstream. */
   async head(door: Door, digest: Digest): Promise<ServedBlobHead> {
     try {
-      const stored = await this.#openStored(door, digest);
-      if (stored !== undefined) {
-        stored.reader.close();
-        const { sizeBytes, provenance } = stored.object;
-        return { outcome: 'hit', digest, sizeBytes, provenance };
+      const object = await this.#findShown(door, digest);
+      const reader = object && (await this.#open(object));
+      reader?.close();
+      if (object !== undefined && reader !== undefined) {
+        return { outcome: 'hit', digest, sizeBytes: object.sizeBytes, provenance: object.provenance };
       }
       return await this.#headUpstream(door, digest);
     } catch (error) {
@@ -71,11 +80,34 @@ export class BlobPulls {
   }
 
   /** Undefined when it is not here, or cannot be read, so that upstream has to do. */
-  async #openStored(door: Door, digest: Digest): Promise<Stored | undefined> {
-    const { inventory, catalog, visibility, onStoreError } = this.#options;
-    const object = await inventory.find(digest);
+  async #getStored(door: Door, digest: Digest): Promise<ServedBlob | undefined> {
+    const { inventory, catalog } = this.#options;
+    const object = await this.#findShown(door, digest);
     if (object === undefined) return undefined;
-    await visibility.requireStored(object, door, 'blob');
+    if (!inventory.remembers(object.sizeBytes)) {
+      const reader = await this.#open(object);
+      return reader && this.#serveStored(object, reader);
+    }
+    try {
+      const bytes = await inventory.readWhole(object);
+      if (bytes === undefined) return undefined;
+      catalog.touchContent(digest);
+      return serveBytes(object, bytes);
+    } catch (error) {
+      await this.#reportUnreadable(object, error);
+      return undefined;
+    }
+  }
+
+  async #findShown(door: Door, digest: Digest): Promise<StoredObject | undefined> {
+    const { inventory, visibility } = this.#options;
+    const object = await inventory.find(digest);
+    if (object !== undefined) await visibility.requireStored(object, door, 'blob');
+    return object;
+  }
+
+  async #open(object: StoredObject): Promise<ContentReader | undefined> {
+    const { inventory, catalog, onStoreError } = this.#options;
     let reader: ContentReader | undefined;
     try {
       reader = await inventory.open(object);
@@ -88,11 +120,11 @@ export class BlobPulls {
       onStoreError('open', error);
       return undefined;
     }
-    catalog.touchContent(digest);
-    return { object, reader };
+    catalog.touchContent(object.digest);
+    return reader;
   }
 
-  #serveStored({ object, reader }: Stored): ServedBlob {
+  #serveStored(object: StoredObject, reader: ContentReader): ServedBlob {
     const { buffers } = this.#options;
     return serveStored(object, reader, {
       buffers,
@@ -141,11 +173,6 @@ export class BlobPulls {
     if (emptyDigests.includes(digest)) return 0;
     return this.#options.catalog.findDescriptor(repositoryOf(door), digest)?.sizeBytes;
   }
-}
-
-interface Stored {
-  readonly object: StoredObject;
-  readonly reader: ContentReader;
 }
 
 /** Small objects are verified before anything is promised: a damaged one is a miss, and nobody notices. */

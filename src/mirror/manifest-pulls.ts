@@ -99,7 +99,7 @@ export class ManifestPulls {
     await visibility.requireStored(object, door, 'manifest');
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await inventory.readManifest(object);
+      bytes = await inventory.readWhole(object);
     } catch (error) {
       // The bytes may be well: upstream has to do for now.
       this.#options.onStoreError('read', error);
@@ -113,7 +113,7 @@ export class ManifestPulls {
   /** The same at once, from memory. */
   recall(door: Door, digest: Digest): LoadedManifest | undefined {
     const { inventory, catalog, visibility } = this.#options;
-    const recalled = inventory.recallManifest(digest);
+    const recalled = inventory.recall(digest);
     if (recalled?.object.mediaType === undefined || !visibility.isShown(recalled.object, door)) return undefined;
     catalog.touchContent(digest);
     const { bytes, object } = recalled;
@@ -164,7 +164,7 @@ export class ManifestPulls {
       this.#options.onStoreError('put', error);
       return;
     }
-    this.#options.inventory.rememberManifest(manifest.digest, manifest.bytes);
+    this.#options.inventory.remember(manifest.digest, manifest.bytes);
     void catalog.addContent(object, { mediaType: manifest.mediaType });
     void catalog.setChildren(manifest.digest, children);
     void catalog.addLink(repositoryOf(door), manifest.digest);

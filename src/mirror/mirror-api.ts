@@ -3,6 +3,7 @@ import type {
   BlobPull,
   Demand,
   ManifestPull,
+  RecalledBlob,
   ReferrersPull,
   ServedBlob,
   ServedBlobHead,
@@ -19,6 +20,8 @@ import type {
 export interface Mirror {
   /** What `getManifest` and `headManifest` would give, at once, where it is in memory and nobody need be asked. */
   recallManifest(pull: ManifestPull): ServedManifest | undefined;
+  /** What `getBlob` and `headBlob` would give, likewise. */
+  recallBlob(pull: BlobPull): RecalledBlob | undefined;
   getManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
   headManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
   getBlob(pull: BlobPull, demand: Demand, signal: AbortSignal): Promise<ServedBlob>;

@@ -87,6 +87,7 @@ export function createMirror(options: MirrorOptions): Mirror {
       const manifest = manifests.recall(door, reference.digest);
       return manifest && serveManifest(manifest, 'hit');
     },
+    recallBlob: (pull) => blobs.recall(doorOf(pull), pull.digest),
     async getManifest({ reference, ...repository }) {
       const door = doorOf(repository);
       if (reference.type === 'tag') return await freshness.get(door, reference.tag);

@@ -64,6 +64,11 @@ export interface ServedBlobHead extends Served {
   readonly sizeBytes: number | undefined;
 }
 
+/** A small blob whose bytes are in memory: verified, shared, not to be changed. */
+export interface RecalledBlob extends ServedBlobHead {
+  readonly bytes: Uint8Array;
+}
+
 /** A blob ready to be read; the caller must `close` it, whatever happens. */
 export interface ServedBlob extends Served {
   readonly digest: Digest;

@@ -39,6 +39,30 @@ export function serveStored(object: StoredObject, reader: ContentReader, options
   };
 }
 
+/** A blob whose bytes are in memory. */
+export function serveBytes({ digest, provenance, sizeBytes }: StoredObject, bytes: Uint8Array): ServedBlob {
+  return {
+    outcome: 'hit',
+    provenance,
+    digest,
+    sizeBytes,
+    openBody({ start, end } = { start: 0, end: sizeBytes }) {
+      let next: BodyChunk | undefined = start < end ? { bytes: bytes.subarray(start, end), release() {} } : undefined;
+      return {
+        read() {
+          const chunk = next;
+          next = undefined;
+          return Promise.resolve(chunk);
+        },
+        close() {
+          next = undefined;
+        },
+      };
+    },
+    close() {},
+  };
+}
+
 /** Whether what is on the disk is still what its name says: found out beside the first read since the start. */
 class BlobTrust {
   readonly sizeBytes: number;

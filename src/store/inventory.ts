@@ -1,23 +1,25 @@
-import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog, ContentRecord, StoredContent } from './catalog.ts';
 import type { ContentReader, ContentStore, StoredObject } from './content-store.ts';
+import { ContentMemory } from './content-memory.ts';
 import { errorCode } from './files.ts';
-import { ManifestMemory } from './manifest-memory.ts';
 import { createMemoryWatch } from './memory-watch.ts';
 
 /** What we hold: rows and files as one. What ends here ends in both. */
 export interface Inventory {
   /** What is here, by its digest; while the catalog is being made whole also what has lost its row. */
   find(digest: Digest): Promise<StoredContent | undefined>;
-  /** The bytes of a manifest that is here, verified. As `open`, and undefined when they were damaged. */
-  readManifest(object: StoredObject): Promise<Uint8Array | undefined>;
+  /** Whether content of this size stays in memory when it is read whole. */
+  remembers(sizeBytes: number): boolean;
+  /** All bytes of small content that is here, verified. Undefined when it is gone, cut or damaged: then the row goes too. */
+  readWhole(object: StoredObject): Promise<Uint8Array | undefined>;
   /** The same at once, where it is in memory; the bytes are shared. Its file is looked at afterwards. */
-  recallManifest(digest: Digest): RecalledManifest | undefined;
-  /** Verified bytes of a manifest that has just come. */
-  rememberManifest(digest: Digest, bytes: Uint8Array): void;
+  recall(digest: Digest): RecalledContent | undefined;
+  /** Verified bytes that have just come. */
+  remember(digest: Digest, bytes: Uint8Array): void;
   /**
    * Opens the file of a row; the caller must `close` it. Undefined when it is gone or cut: then the row goes too. What
    * its `verify` finds damaged is quarantined when that resolves. Rejects with what the disk says.
@@ -33,7 +35,7 @@ export interface Inventory {
   close(): Promise<void>;
 }
 
-export interface RecalledManifest {
+export interface RecalledContent {
   readonly object: StoredContent;
   readonly bytes: Uint8Array;
 }
@@ -46,13 +48,15 @@ export interface InventoryOptions {
   readonly meter: Meter;
   /** Looks for content without a row, while that may be. */
   findLost(digest: Digest): Promise<ContentRecord | undefined>;
+  /** Content up to this size stays in memory when it was read whole; default 256 KiB. */
+  readonly rememberedBytes?: number;
   /** A file is left without a row: the next start has to compare. */
   onOrphan(): void;
 }
 
 export function createInventory(options: InventoryOptions): Inventory {
-  const { content, catalog, log, meter } = options;
-  const manifests = new ManifestMemory();
+  const { content, catalog, log, meter, rememberedBytes = 256 * 1024 } = options;
+  const memory = new ContentMemory(rememberedBytes);
   const watch = createMemoryWatch(options.clock, look);
 
   /**
@@ -89,45 +93,43 @@ export function createInventory(options: InventoryOptions): Inventory {
   async function look(digest: Digest): Promise<void> {
     const object = catalog.findStored(digest);
     if (object === undefined) return;
-    let reader: ContentReader | undefined;
     try {
-      reader = await open(object);
-      if (reader?.isTrusted === false) await reader.verify();
+      const reader = await open(object);
+      const isRight = reader !== undefined && (await isVerified(reader));
+      if (!isRight) await restore(object);
     } catch (error) {
       log.debug({ digest, err: error }, 'a file whose content is in memory cannot be looked at');
-    } finally {
-      reader?.close();
     }
+  }
+
+  /** A blob that everybody may see is put back as it was; what else the row knew, of other content, only upstream can say. */
+  async function restore(object: StoredContent): Promise<void> {
+    const bytes = memory.find(object.digest);
+    if (bytes === undefined || object.mediaType !== undefined || object.provenance !== 'public') return;
+    await content.put(object, bytes);
+    void catalog.addContent(object, { mediaType: undefined });
   }
 
   return {
     find: async (digest) => catalog.findStored(digest) ?? (await options.findLost(digest)),
     open,
-    async readManifest(object) {
+    async readWhole(object) {
       const { digest } = object;
-      const remembered = manifests.find(digest);
-      if (remembered !== undefined) {
-        watch.used(digest);
-        return remembered;
-      }
-      const reader = await open(object);
-      const bytes = reader && (await readWhole(reader));
-      if (bytes === undefined) return undefined;
-      if (computeDigest(digestAlgorithm(digest), bytes) === digest) {
-        manifests.keep(digest, bytes);
-        return bytes;
-      }
-      await quarantine(object);
-      return undefined;
+      const remembered = memory.find(digest);
+      if (remembered !== undefined) watch.used(digest);
+      const bytes = remembered ?? (await readVerified(await open(object)));
+      if (bytes !== undefined) memory.keep(digest, bytes);
+      return bytes;
     },
-    recallManifest(digest) {
-      const bytes = manifests.find(digest);
+    remembers: (sizeBytes) => sizeBytes <= rememberedBytes,
+    recall(digest) {
+      const bytes = memory.find(digest);
       const object = bytes && catalog.findStored(digest);
       if (bytes === undefined || object === undefined) return undefined;
       watch.used(digest);
       return { object, bytes };
     },
-    rememberManifest: (digest, bytes) => manifests.keep(digest, bytes),
+    remember: (digest, bytes) => memory.keep(digest, bytes),
     async remove(record) {
       void catalog.removeContent(record.digest);
       try {
@@ -150,13 +152,23 @@ export function createInventory(options: InventoryOptions): Inventory {
   };
 }
 
-/** Closes the reader. Undefined when there is less than there was. */
-async function readWhole(reader: ContentReader): Promise<Uint8Array | undefined> {
+/** Closes the reader. */
+async function isVerified(reader: ContentReader): Promise<boolean> {
   try {
+    return reader.isTrusted || (await reader.verify());
+  } finally {
+    reader.close();
+  }
+}
+
+/** Closes the reader. Undefined when it is damaged, or there is less than there was. */
+async function readVerified(reader: ContentReader | undefined): Promise<Uint8Array | undefined> {
+  try {
+    if (reader === undefined || !(reader.isTrusted || (await reader.verify()))) return undefined;
     const bytes = Buffer.allocUnsafeSlow(reader.sizeBytes);
     return (await reader.read(0, bytes)) === bytes.length ? bytes : undefined;
   } finally {
-    reader.close();
+    reader?.close();
   }
 }
 

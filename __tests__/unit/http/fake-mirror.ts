@@ -28,6 +28,7 @@ export function createFakeMirror(parts: Partial<Mirror> = {}, ledger: Ledger = c
   return {
     ledger,
     recallManifest: (pull) => parts.recallManifest?.(pull),
+    recallBlob: (pull) => parts.recallBlob?.(pull),
     getManifest(pull, signal) {
       note('getManifest', pull);
       return parts.getManifest?.(pull, signal) ?? absent('manifest-unknown');

@@ -60,7 +60,8 @@ export class MirrorBench {
     };
     const parts = { content: this.content, catalog: this.catalog, clock: this.clock, log: silentLog, meter };
     const findLost = async (digest: Digest) => await this.findLost(digest);
-    const inventory = createInventory({ ...parts, findLost, onOrphan: () => {} });
+    // Nothing in memory: what tests do to files is to be seen by the next pull.
+    const inventory = createInventory({ ...parts, findLost, onOrphan: () => {}, rememberedBytes: 0 });
     const probe = async () => await this.probe();
     this.faults = createStoreFaults({ ...parts, health: this.health, probe });
     this.content.onDamaged = async (object) => await inventory.quarantine(object);
