@@ -1,0 +1,77 @@
+// The tables, as markdown.
+import { contenderLabels, type ContenderName } from './contender.ts';
+import { median, medianRatio, passes } from './rounds.ts';
+import type { Bar, BenchCheck, CheckResult, RowResult } from './row.ts';
+
+export type CheckLine = Pick<BenchCheck, 'name' | 'bar'> & CheckResult;
+
+const mirrors: readonly ContenderName[] = ['stowage', 'registry', 'nginx'];
+
+/** All rows, each with the medians of its contenders and what Stowage's are to the others'. */
+export function formatRows(results: readonly RowResult[]): string {
+  const head = ['case', 'Stowage', 'registry', 'nginx', 'x registry', 'x nginx', 'bar', '', 'loop lag p99'];
+  return formatTable([head, ...results.map(formatRow)]);
+}
+
+export function formatChecks(lines: readonly CheckLine[]): string {
+  const cells = lines.map(({ name, bar, passes, figures }) => [name, bar, figures, formatVerdict(passes)]);
+  return formatTable([['case', 'bar', 'measured', ''], ...cells]);
+}
+
+/** A row of other contenders than the mirrors, in words. */
+export function toCheckLine(result: RowResult): CheckLine {
+  const other = [...result.figures.keys()].find((name) => name !== 'stowage');
+  const figures = [...result.figures].map(
+    ([name, values]) => `${contenderLabels[name]} ${formatFigure(median(values))} ${result.row.unit}`,
+  );
+  const ratio = other === undefined ? '' : `: ${formatRatio(medianRatio(result, other))} x`;
+  return {
+    name: result.row.name,
+    bar: result.row.bars.map(formatBar).join(', '),
+    passes: passes(result),
+    figures: result.error ?? figures.join(', ') + ratio,
+  };
+}
+
+/** Whether its contenders are those of the large table. */
+export function isOfMirrors({ row }: RowResult): boolean {
+  return row.contenders === undefined;
+}
+
+function formatRow(result: RowResult): readonly string[] {
+  const { row, figures, lagsMs, error } = result;
+  const bar = row.bars.map(formatBar).join(', ');
+  if (error !== undefined) return [row.name, error, '', '', '', '', bar, 'FAIL', ''];
+  const medians = mirrors
+    .map((name) => figures.get(name))
+    .map((values) => (values ? formatFigure(median(values)) : ''));
+  const ratios = mirrors
+    .slice(1)
+    .map((name) => (figures.has('stowage') && figures.has(name) ? formatRatio(medianRatio(result, name)) : ''));
+  const lag = lagsMs.length === 0 ? '' : `${Math.round(median(lagsMs))} ms`;
+  return [`${row.name}, ${row.unit}`, ...medians, ...ratios, bar, formatVerdict(passes(result)), lag];
+}
+
+export function formatBar({ against, atLeast, atMost }: Bar): string {
+  const bound = atLeast === undefined ? `<= ${atMost}` : `>= ${atLeast}`;
+  return `${bound} x ${contenderLabels[against]}`;
+}
+
+function formatVerdict(isPass: boolean | undefined): string {
+  return isPass === undefined ? '' : isPass ? 'pass' : 'FAIL';
+}
+
+/** Three digits that say something. */
+function formatFigure(value: number): string {
+  if (value >= 100) return Math.round(value).toLocaleString('en-US');
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function formatRatio(ratio: number): string {
+  return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(2);
+}
+
+function formatTable([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
