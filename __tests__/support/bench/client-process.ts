@@ -11,10 +11,12 @@ async function pull(job: PullJob): Promise<PullOutcome> {
   let bytes = 0;
   const pullOne = async (connection: RawConnection, path: string): Promise<void> => {
     const hash = job.isVerified ? createHash('sha256') : undefined;
-    bytes += await connection.get(path, (piece) => {
+    // Not `bytes += await`: that would add to what was before the wait.
+    const size = await connection.get(path, (piece) => {
       firstByteMs ??= performance.now() - startMs;
       hash?.update(piece);
     });
+    bytes += size;
     const [digest] = /sha256:\w+$/.exec(path) ?? [];
     if (hash !== undefined && digest !== undefined && `sha256:${hash.digest('hex')}` !== digest)
       throw new Error(`wrong bytes of ${path}`);

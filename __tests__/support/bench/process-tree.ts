@@ -5,13 +5,14 @@ import { readPeakResidentBytes } from '../measure/store-checks.ts';
 /** Of `getconf CLK_TCK`, the same on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
-/** CPU seconds of a process and all its descendants since they started. */
+/** CPU seconds of a process and all its descendants since they started, those that have ended included. */
 export function readCpuSeconds(pid: number): number {
   return sumOver(pid, (one) => {
     const text = readFileSync(`/proc/${one}/stat`, 'utf8');
-    // The name, in parentheses, may hold spaces. User time is the 14th field, system time the 15th.
+    // The name, in parentheses, may hold spaces. User and system time are the 14th and 15th field, those of children
+    // that have ended the 16th and 17th.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return sum(fields.slice(11, 15).map(Number)) / ticksPerSecond;
   });
 }
 
@@ -20,8 +21,20 @@ export function readTreePeakBytes(pid: number): number {
   return sumOver(pid, readPeakResidentBytes);
 }
 
+/** CPU seconds that all processes of the machine and its kernel have used since it started. */
+export function readMachineCpuSeconds(): number {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
+  // After `cpu`: user, nice, system, idle, iowait, irq, softirq.
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line.split(/ +/).slice(1).map(Number);
+  return sum([user, nice, system, irq, softirq]) / ticksPerSecond;
+}
+
 function sumOver(pid: number, read: (pid: number) => number): number {
-  return [pid, ...listDescendants(pid)].reduce((sum, one) => sum + read(one), 0);
+  return sum([pid, ...listDescendants(pid)].map(read));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0);
 }
 
 /** Children may come from any thread. */

@@ -6,6 +6,7 @@ import { run } from '../../e2e/support/tools.ts';
 import { startBenchClient, type BenchClient } from './client.ts';
 import type { Contender, ContenderName, ContenderOptions } from './contender.ts';
 import { startNginx } from './nginx.ts';
+import { createOthersLoad, type OthersLoad } from './others.ts';
 import { readTreePeakBytes } from './process-tree.ts';
 import { startRegistryPeer } from './registry-peer.ts';
 import { startStowage } from './stowage.ts';
@@ -28,16 +29,24 @@ export interface WarmContent {
   readonly largeBlob: string;
 }
 
+export interface OtherOptions {
+  readonly upstreamUrl: string;
+  /** Its memory is not part of `peakBytes`: it has a bar of its own. */
+  readonly isJudgedApart?: boolean;
+}
+
 /** The owner must `close` it: that ends everything it started. */
 export interface BenchStage extends BenchOptions {
   readonly directory: string;
   readonly upstream: BenchUpstream;
   readonly client: BenchClient;
+  /** Runs one measurement, and notes what others took of the machine meanwhile. */
   readonly takeTurn: TakeTurn;
+  readonly othersLoad: OthersLoad;
   /** Started when first asked for; runs until the stage is closed. */
   contender(name: ContenderName): Promise<Contender>;
-  /** Another one, with a cache and an upstream of its own. */
-  startOther(name: ContenderName, upstreamUrl: string): Promise<Contender>;
+  /** Another one, with a cache of its own. */
+  startOther(name: ContenderName, options: OtherOptions): Promise<Contender>;
   /** Pushed when first asked for. */
   warmContent(): Promise<WarmContent>;
   /** Writes out what is dirty, so that nobody pays for who came before. */
@@ -77,10 +86,12 @@ interface Parts extends Pick<BenchStage, 'directory' | 'client' | 'upstream' | '
 function createStage({ options, directory, client, upstream, ends, close }: Parts): BenchStage {
   const started: Contender[] = [];
   const known = new Map<ContenderName, Promise<Contender>>();
+  const takeTurn = createTurns(options.lockPath);
+  const othersLoad = createOthersLoad();
   let warm: Promise<WarmContent> | undefined;
-  const startOther = async (name: ContenderName, upstreamUrl: string): Promise<Contender> => {
+  const startOther: BenchStage['startOther'] = async (name, { upstreamUrl, isJudgedApart = false }) => {
     const contender = await startContender(name, { directory: join(directory, `${name}-${ends.length}`), upstreamUrl });
-    started.push(contender);
+    if (!isJudgedApart) started.push(contender);
     ends.push(async () => contender.daemon?.stop());
     return contender;
   };
@@ -89,9 +100,10 @@ function createStage({ options, directory, client, upstream, ends, close }: Part
     directory,
     client,
     upstream,
-    takeTurn: createTurns(options.lockPath),
+    takeTurn: (work) => takeTurn(() => othersLoad.during(work)),
+    othersLoad,
     contender(name) {
-      const running = known.get(name) ?? startOther(name, upstream.url);
+      const running = known.get(name) ?? startOther(name, { upstreamUrl: upstream.url });
       known.set(name, running);
       return running;
     },

@@ -13,23 +13,30 @@ export function formatRows(results: readonly RowResult[]): string {
   return formatTable([head, ...results.map(formatRow)]);
 }
 
+/** One line for the terminal, as soon as the row is done. */
+export function formatResult(result: RowResult): string {
+  const { name, figures } = toCheckLine(result);
+  return `${name}: ${figures}`;
+}
+
 export function formatChecks(lines: readonly CheckLine[]): string {
   const cells = lines.map(({ name, bar, passes, figures }) => [name, bar, figures, formatVerdict(passes)]);
   return formatTable([['case', 'bar', 'measured', ''], ...cells]);
 }
 
-/** A row of other contenders than the mirrors, in words. */
+/** A row in words, for those of other contenders than the mirrors. */
 export function toCheckLine(result: RowResult): CheckLine {
-  const other = [...result.figures.keys()].find((name) => name !== 'stowage');
   const figures = [...result.figures].map(
     ([name, values]) => `${contenderLabels[name]} ${formatFigure(median(values))} ${result.row.unit}`,
   );
-  const ratio = other === undefined ? '' : `: ${formatRatio(medianRatio(result, other))} x`;
+  const ratios = [...result.figures.keys()]
+    .filter((name) => name !== 'stowage' && result.figures.has('stowage'))
+    .map((name) => `${formatRatio(medianRatio(result, name))} x ${contenderLabels[name]}`);
   return {
     name: result.row.name,
     bar: result.row.bars.map(formatBar).join(', '),
     passes: passes(result),
-    figures: result.error ?? figures.join(', ') + ratio,
+    figures: result.error ?? [...figures, ...ratios].join(', '),
   };
 }
 
