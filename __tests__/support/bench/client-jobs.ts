@@ -25,6 +25,8 @@ export interface CrowdJob {
   readonly clients: number;
   readonly seed: string;
   readonly sizeBytes: number;
+  /** When it is over, who has not got everything is cut off. */
+  readonly deadlineMs: number;
 }
 
 export interface CrowdOutcome {

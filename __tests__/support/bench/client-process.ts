@@ -39,8 +39,8 @@ async function crowd(job: CrowdJob): Promise<CrowdOutcome> {
   const content = createSeededContent(job.seed, job.sizeBytes).read(0, job.sizeBytes);
   const startMs = performance.now();
   let bytes = 0;
-  const pullOne = async (): Promise<void> => {
-    const connection = openRawConnection(job.url);
+  const connections = Array.from({ length: job.clients }, () => openRawConnection(job.url));
+  const pullAlone = async (connection: RawConnection): Promise<void> => {
     let isRight = true;
     try {
       const size = await connection.get(job.path, (piece, offset) => {
@@ -52,7 +52,11 @@ async function crowd(job: CrowdJob): Promise<CrowdOutcome> {
       connection.close();
     }
   };
-  const all = await Promise.allSettled(Array.from({ length: job.clients }, pullOne));
+  const deadline = setTimeout(() => {
+    for (const connection of connections) connection.close();
+  }, job.deadlineMs);
+  const all = await Promise.allSettled(connections.map(pullAlone));
+  clearTimeout(deadline);
   const failures = all.filter((one) => one.status === 'rejected').map(({ reason }) => String(reason));
   return {
     right: all.length - failures.length,

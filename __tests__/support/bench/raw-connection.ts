@@ -20,8 +20,8 @@ interface Answer extends PromiseWithResolvers<number> {
   received: number;
 }
 
-/** All connections of the process read into it in turn: nothing is kept. */
-const shared = Buffer.allocUnsafeSlow(256 * 1024);
+/** All connections of the process read into it in turn: nothing is kept. Larger ones let single connections hog it. */
+const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
 export function openRawConnection(url: string): RawConnection {
   const { hostname, port, host } = new URL(url);
