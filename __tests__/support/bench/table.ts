@@ -26,10 +26,11 @@ export function formatChecks(lines: readonly CheckLine[]): string {
 
 /** A row in words, for those of other contenders than the mirrors. */
 export function toCheckLine(result: RowResult): CheckLine {
-  const figures = [...result.figures].map(
-    ([name, values]) => `${contenderLabels[name]} ${formatFigure(median(values))} ${result.row.unit}`,
+  const names = (Object.keys(contenderLabels) as ContenderName[]).filter((name) => result.figures.has(name));
+  const figures = names.map(
+    (name) => `${contenderLabels[name]} ${formatFigure(median(result.figures.get(name) ?? []))} ${result.row.unit}`,
   );
-  const ratios = [...result.figures.keys()]
+  const ratios = names
     .filter((name) => name !== 'stowage' && result.figures.has('stowage'))
     .map((name) => `${formatRatio(medianRatio(result, name))} x ${contenderLabels[name]}`);
   return {
@@ -79,6 +80,11 @@ function formatRatio(ratio: number): string {
 }
 
 function formatTable([head = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const line = (cells: readonly string[]): string => `| ${cells.map(toCell).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** What programs report may have several lines. */
+function toCell(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').replaceAll('|', '/');
 }
