@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toolPath } from './tools.ts';
@@ -18,6 +19,8 @@ export interface DaemonOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** The file that gets what it prints, for programs that print much. Default: it is kept in memory. */
+  readonly outputPath?: string;
   /** Asked again and again until it gives true; a rejection counts as not yet. */
   readonly isReady: () => Promise<boolean>;
 }
@@ -28,17 +31,21 @@ const patienceMs = 20_000;
 
 /** Starts a program and waits until it is ready. If it ends or does not get ready, throws with what it printed. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { outputPath } = options;
+  const target = outputPath === undefined ? 'pipe' : openSync(outputPath, 'a');
   const child = spawn(options.command, [...options.args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', target, target],
     env: { ...process.env, PATH: toolPath, ...options.env },
     cwd: options.cwd,
   });
-  let output = '';
+  if (typeof target === 'number') closeSync(target);
+  let collected = '';
   const collect = (chunk: Buffer): void => {
-    output += chunk.toString();
+    collected += chunk.toString();
   };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  const output = (): string => (outputPath === undefined ? collected : readFileSync(outputPath, 'utf8'));
   const ended = once(child, 'exit');
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const stop = async (): Promise<number | null> => {
@@ -58,11 +65,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   while (!(await options.isReady().catch(() => false))) {
     if (hasEnded() || performance.now() > deadline) {
       await stop();
-      throw new Error(`${options.command} did not get ready:\n${output}`);
+      throw new Error(`${options.command} did not get ready:\n${output()}`);
     }
     await delay(pollEveryMs);
   }
-  return { pid, output: () => output, stop };
+  return { pid, output, stop };
 }
 
 /** True when `url` answers with status 200. */
