@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { createDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
+import { computeDigest, createDigest, digestAlgorithm, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import type { PartialContent, StoredObject } from './content-store.ts';
 import type { FileSystem } from './file-system.ts';
 import { errorCode, isMissing, readFully, removeFile, replaceFile, writeFully } from './files.ts';
@@ -24,17 +24,31 @@ export interface PartialFileOptions {
 
 const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+const newFileFlags = flags | constants.O_CREAT | constants.O_EXCL;
+/** To read back and hash so few bytes costs less than to hand them to a worker; above, the event loop would notice. */
+const hashedHereBytes = 1024 * 1024;
+
 /** Opens what an earlier fill left, or a new sparse file. */
 export async function openPartialFile(options: PartialFileOptions): Promise<PartialContent> {
   const { fs } = options;
+  const fresh = await openNewFile(options);
+  if (fresh !== undefined) return createPartialFile(options, fresh);
   const journal = await readJournal(options.journalPath);
   const left = journal === undefined ? undefined : await openLeftFile(options, journal);
   if (left !== undefined) return createPartialFile(options, left.handle, left.recovered);
   // Without a journal nothing is known of the bytes.
   await removeFile(options.path, fs);
-  await removeFile(options.journalPath, fs);
-  const handle = await fs.open(options.path, flags | constants.O_CREAT | constants.O_EXCL, 0o600);
-  return createPartialFile(options, handle, { spans: [], sizeBytes: undefined });
+  return createPartialFile(options, await fs.open(options.path, newFileFlags, 0o600));
+}
+
+/** Undefined when something has the name. */
+async function openNewFile({ fs, path }: PartialFileOptions): Promise<FileHandle | undefined> {
+  try {
+    return await fs.open(path, newFileFlags, 0o600);
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return undefined;
+    throw error;
+  }
 }
 
 async function openLeftFile(
@@ -60,14 +74,19 @@ async function openLeftFile(
   return { handle, recovered: { spans, sizeBytes: journal.sizeBytes } };
 }
 
-function createPartialFile(options: PartialFileOptions, handle: FileHandle, recovered: JournalState): PartialContent {
+function createPartialFile(options: PartialFileOptions, handle: FileHandle, left?: JournalState): PartialContent {
   const { digest, path, journalPath, fs, openFiles } = options;
+  const recovered = left ?? { spans: [], sizeBytes: undefined };
   const onClosed = openFiles.opened(path);
   const algorithm = digestAlgorithm(digest);
   let hashed: HashedFile | undefined;
   let isEnded = false;
-  /** Journals are written one after the other, and never after the end. */
-  let journalTail: Promise<unknown> = Promise.resolve();
+  let hasJournal = left !== undefined;
+  /**
+   * Journals are written one after the other, and never after the end. First goes what tells of another file's bytes:
+   * nobody waits for that, it is rare.
+   */
+  let journalTail: Promise<unknown> = hasJournal ? Promise.resolve() : removeFile(journalPath, fs).catch(() => {});
 
   const getHashed = () => (hashed ??= options.hashes.openFile(handle.fd, algorithm));
 
@@ -96,16 +115,19 @@ function createPartialFile(options: PartialFileOptions, handle: FileHandle, reco
     read: (position, into) => readFully(handle, position, into),
     async saveJournal(state) {
       const write = async () => {
-        if (!isEnded) await replaceFile(journalPath, formatJournal(state), fs);
+        if (isEnded) return;
+        hasJournal = true;
+        await replaceFile(journalPath, formatJournal(state), fs);
       };
       const written = journalTail.then(write, write);
       journalTail = written;
       await written;
     },
     advanceHash(to) {
-      getHashed().advance(to);
+      if (to > hashedHereBytes) getHashed().advance(to);
     },
     async verify(sizeBytes) {
+      if (sizeBytes <= hashedHereBytes) return (await hashHere(handle, algorithm, sizeBytes)) === digest;
       try {
         return createDigest(algorithm, await getHashed().digestUpTo(sizeBytes)) === digest;
       } catch (error) {
@@ -120,7 +142,9 @@ function createPartialFile(options: PartialFileOptions, handle: FileHandle, reco
       await journalTail.catch(() => undefined);
       await options.install(handle, object);
       // The content is safe: a journal that stays behind is swept at the next start.
-      await end(() => removeFile(journalPath, fs).catch(() => undefined));
+      await end(async () => {
+        if (hasJournal) await removeFile(journalPath, fs).catch(() => undefined);
+      });
     },
     abort: () => end(removeBoth),
     park: () => end(() => Promise.resolve()),
@@ -134,4 +158,14 @@ function createPartialFile(options: PartialFileOptions, handle: FileHandle, reco
       }
     },
   };
+}
+
+/** Undefined when the file is shorter. */
+async function hashHere(
+  handle: FileHandle,
+  algorithm: DigestAlgorithm,
+  sizeBytes: number,
+): Promise<Digest | undefined> {
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  return (await readFully(handle, 0, bytes)) === sizeBytes ? computeDigest(algorithm, bytes) : undefined;
 }

@@ -5,6 +5,7 @@ import { MirrorError } from '../oci/errors.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Span } from '../oci/span.ts';
 import { findContentRange } from './content-range.ts';
+import { gatherRuns } from './gather-runs.ts';
 import { findEncoding, findLength, isGzip, unknownEncoding } from './response-body.ts';
 import { toMirrorError } from './transport-error.ts';
 import type { Transport, TransportResponse } from './transport.ts';
@@ -67,9 +68,10 @@ function wrongRange(name: string): MirrorError {
 
 async function* read(source: Readable, response: TransportResponse, transport: Transport): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of source as AsyncIterable<Uint8Array>) {
-      transport.receivedBytes(chunk.length);
-      yield chunk;
+    // Where nothing is decoded the chunks are undici's own, and it is done with them.
+    for await (const run of gatherRuns(source, { ownsChunks: source === response.body })) {
+      transport.receivedBytes(run.length);
+      yield run;
     }
   } catch (error) {
     throw toMirrorError(error, transport.name);

@@ -108,7 +108,10 @@ export interface BlobStream {
   /** Size of the whole object, when upstream said so. */
   readonly sizeBytes: number | undefined;
   readonly provenance: Provenance;
-  /** Chunks as they come. Ends early or throws when the connection breaks; the reader counts bytes. */
+  /**
+   * Bytes as they come. Ends early or throws when the connection breaks; the reader counts bytes. The memory of
+   * each piece is the reader's until it asks for the next one.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   destroy(): void;
 }
