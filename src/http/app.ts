@@ -15,7 +15,7 @@ import { commonHeaders, headerNames, setHeaders } from './headers.ts';
 import { answerCatalog, answerReferrers, answerTags } from './listings.ts';
 import { answerManifest } from './manifests.ts';
 import { createRecalledAnswers } from './recalled.ts';
-import { reportRequest } from './request-log.ts';
+import { createRequestReports, type RequestReports } from './request-log.ts';
 import { parseRoute, type Route } from './route.ts';
 
 export interface MirrorAppOptions {
@@ -51,13 +51,14 @@ type AppResponse = Response<unknown, Locals>;
 /** The handler of the mirror listener. It owns nothing: the mirror is closed by whoever made it. */
 export function createMirrorApp(options: MirrorAppOptions): RequestListener {
   const addresses = createAddressIndex(options.addresses);
+  const report = createRequestReports(options);
   const app = express();
   app.disable('x-powered-by');
   // Express would add weak ETags and answer conditions by them.
   app.disable('etag');
   app.set('query parser', false);
   app.use((request: Request, response: AppResponse, next: NextFunction) => {
-    begin(request, response, options);
+    begin(request, response, { ...options, report });
     next();
   });
   app.use((request: Request, _response: AppResponse, next: NextFunction) => {
@@ -77,17 +78,21 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     handle(request as Request, response as Response, (error?: unknown) => writeError(response, error ?? unparsable()));
   };
   const { writeIdleMs = defaultWriteIdleMs } = options.limits;
-  return createRecalledAnswers({ ...options, addresses, writeIdleMs }, viaExpress);
+  return createRecalledAnswers({ ...options, addresses, report, writeIdleMs }, viaExpress);
 }
 
-function begin(request: Request, response: AppResponse, options: MirrorAppOptions): void {
+function begin(
+  request: Request,
+  response: AppResponse,
+  options: MirrorAppOptions & { readonly report: RequestReports },
+): void {
   // Neither a byte more nor a byte less than Content-Length says may go out under a digest.
   response.strictContentLength = true;
   setHeaders(response, commonHeaders);
   const { writeIdleMs = defaultWriteIdleMs, headerDelayMs = 1_000 } = options.limits;
   const exchange = openExchange(response, request.originalUrl, { clock: options.clock, writeIdleMs, headerDelayMs });
   response.locals.exchange = exchange;
-  response.once('close', () => reportRequest(exchange, options));
+  response.once('close', () => options.report(exchange));
   // A body is never read, so the connection cannot be used again; nor does it ever become another protocol.
   if (hasBody(request) || request.headers.upgrade !== undefined || !isRead(request)) closeAfter(response);
 }

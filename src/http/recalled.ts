@@ -3,16 +3,19 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Mirror } from '../mirror/mirror-api.ts';
 import type { Outcome } from '../mirror/pull.ts';
+import type { Clock } from '../telemetry/clock.ts';
 import type { AddressIndex } from './address-book.ts';
 import { listBlobHeaders } from './blobs.ts';
 import { commonHeaders, headerNames, type HeaderList } from './headers.ts';
 import { listManifestHeaders } from './manifests.ts';
-import { reportRequest, type RequestLogOptions } from './request-log.ts';
+import type { RequestReports } from './request-log.ts';
 import { parseRoute, type Route } from './route.ts';
 
-export interface RecalledOptions extends RequestLogOptions {
+export interface RecalledOptions {
   readonly mirror: Pick<Mirror, 'recallManifest' | 'recallBlob'>;
   readonly addresses: AddressIndex;
+  readonly clock: Clock;
+  readonly report: RequestReports;
   /** A client that takes nothing for this long is dropped. */
   readonly writeIdleMs: number;
 }
@@ -84,7 +87,7 @@ function answer(route: ContentRoute, response: ServerResponse, options: Recalled
     const sentBytes = response.writableFinished && !isHead ? served.bytes.length : 0;
     const { url: target = '' } = response.req;
     const { outcome } = served;
-    reportRequest({ response, target, route, startedMs, outcome, failure: undefined, sentBytes }, options);
+    options.report({ response, target, route, startedMs, outcome, failure: undefined, sentBytes });
   });
   const own = route.namespace === undefined ? [] : [headerNames.namespace, route.namespace];
   response.writeHead(200, commonHeaders.concat(served.headers, own));
