@@ -76,7 +76,7 @@ describe('content in memory', () => {
   });
 
   test.each([
-    ['is gone', () => void content.objects.clear()],
+    ['is gone', () => content.objects.clear()],
     ['has changed', flip],
   ])('restores the file of a blob that %s, soon after the blob was used', async (_what, damage) => {
     await keep();
