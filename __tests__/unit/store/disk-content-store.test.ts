@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, readdir, stat, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ContentStore } from '../../../src/store/content-store.ts';
 import { createDiskContentStore } from '../../../src/store/disk-content-store.ts';
 import { createHashPool } from '../../../src/store/hash-pool.ts';
@@ -77,6 +77,19 @@ describe('the content store on disk', () => {
         await partial.abort();
         await partial.close();
       }
+    }));
+
+  test('a journal whose file is gone tells nothing of the next one', () =>
+    useStore(async (store, paths) => {
+      const { digest } = objectOf(bytesOf('a', 100));
+      await writeFile(paths.journal(digest), JSON.stringify({ version: 1, sizeBytes: 100, spans: [[0, 100]] }));
+      for (let i = 0; i < 2; i++) {
+        const partial = await store.begin(digest);
+        expect(partial.recovered).toEqual({ spans: [], sizeBytes: undefined });
+        await partial.park();
+        await partial.close();
+      }
+      expect(await readdir(paths.fills)).not.toContain(basename(paths.journal(digest)));
     }));
 
   test('spans that a power cut took from the file are not recovered', () =>

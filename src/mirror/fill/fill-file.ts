@@ -1,4 +1,4 @@
-import type { Digest } from '../../oci/digest.ts';
+import { computeDigest, digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { Span } from '../../oci/span.ts';
 import type { PartialContent, StoredObject, StreamHash } from '../../store/content-store.ts';
 import { withRoom, type FillContext } from './fill-context.ts';
@@ -6,17 +6,22 @@ import { Journal } from './journal.ts';
 import type { Segments } from './segments.ts';
 
 /**
- * The file side of a fill: where bytes are written and read back, hashed, kept or thrown away.
+ * The file side of a fill: where bytes are written and read back, hashed, kept or thrown away. A small object waits in
+ * memory until it is right, or to be kept for later: its readers do not wait for the disk.
  */
 export class FillFile {
   readonly #partial: PartialContent;
+  readonly #segments: Segments;
   readonly #journal: Journal;
   readonly #context: FillContext;
   #releaseSpace: (() => void) | undefined;
   #reservedBytes = 0;
+  /** Room for all of a small object, until that is on file. */
+  #memory: Uint8Array | undefined;
 
   private constructor(partial: PartialContent, segments: Segments, context: FillContext) {
     this.#partial = partial;
+    this.#segments = segments;
     this.#journal = new Journal(partial, segments, context.clock);
     this.#context = context;
   }
@@ -48,32 +53,59 @@ export class FillFile {
     this.#reservedBytes = sizeBytes;
   }
 
+  /** All of it will come, and there is little of it. */
+  holdInMemory(sizeBytes: number): void {
+    this.#memory = new Uint8Array(sizeBytes);
+  }
+
   async write(offset: number, bytes: Uint8Array): Promise<void> {
+    if (this.#memory === undefined) await this.#writeFile(offset, bytes);
+    else this.#memory.set(bytes, offset);
+  }
+
+  async #writeFile(offset: number, bytes: Uint8Array): Promise<void> {
     await withRoom(this.#context.space, bytes.length, () => this.#partial.write(offset, bytes));
   }
 
   /** Bytes have been written: `prefixEnd` is the first one that is missing. */
   onWritten(prefixEnd: number): void {
+    if (this.#memory !== undefined) return;
     this.#partial.advanceHash(prefixEnd);
     this.#journal.touch();
   }
 
-  read(position: number, into: Uint8Array): Promise<number> {
-    return this.#partial.read(position, into);
+  async read(position: number, into: Uint8Array): Promise<number> {
+    if (this.#memory === undefined) return await this.#partial.read(position, into);
+    const bytes = this.#memory.subarray(position, position + into.length);
+    into.set(bytes);
+    return bytes.length;
   }
 
-  verify(sizeBytes: number): Promise<boolean> {
-    return this.#partial.verify(sizeBytes);
+  async verify(sizeBytes: number): Promise<boolean> {
+    if (this.#memory === undefined) return await this.#partial.verify(sizeBytes);
+    const { digest } = this.#partial;
+    return computeDigest(digestAlgorithm(digest), this.#memory) === digest;
   }
 
-  forkHash(end: number): Promise<StreamHash> {
-    return this.#partial.forkHash(end);
+  async forkHash(end: number): Promise<StreamHash> {
+    await this.#flush();
+    return await this.#partial.forkHash(end);
+  }
+
+  /** From here on the file has what was in memory. */
+  async #flush(): Promise<void> {
+    if (this.#memory === undefined) return;
+    for (const { start, end } of this.#segments.here.spans) {
+      await this.#writeFile(start, this.#memory.subarray(start, end));
+    }
+    this.#memory = undefined;
   }
 
   /** Makes content of it; false when the disk refused, then nothing is kept. */
   async commit(object: StoredObject): Promise<boolean> {
     try {
       await this.#journal.stop();
+      await this.#flush();
       await this.#partial.commit(object);
       return true;
     } catch (error) {
@@ -91,7 +123,10 @@ export class FillFile {
 
   /** Keeps what is here for a later fill. */
   async keep(): Promise<void> {
-    await this.#tryTo('journal', () => this.#journal.save());
+    await this.#tryTo('journal', async () => {
+      await this.#flush();
+      await this.#journal.save();
+    });
     await this.#tryTo('park', () => this.#partial.park());
     this.unreserve();
   }

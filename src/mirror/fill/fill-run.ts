@@ -3,7 +3,7 @@ import { isMirrorError, MirrorError } from '../../oci/errors.ts';
 import type { BlobStream, Upstream } from '../../upstream/upstream.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillFile } from './fill-file.ts';
-import { demandPieceBytes, reserveStepBytes, worthFinishingBytes } from './fill-limits.ts';
+import { demandPieceBytes, reserveStepBytes, verifyFirstBytes, worthFinishingBytes } from './fill-limits.ts';
 import { Fill, type FillState } from './fill.ts';
 import type { Source } from './sources.ts';
 import { toMirrorError, Transfer, type Wish } from './transfer.ts';
@@ -168,6 +168,9 @@ export class FillRun {
       return;
     }
     this.fill.file?.reserve(sizeBytes);
+    // None of it may be on file, or on its way there.
+    const isUntouched = this.fill.segments.here.totalBytes === 0 && this.#receivedBytes === 0;
+    if (isUntouched && sizeBytes <= verifyFirstBytes) this.fill.file?.holdInMemory(sizeBytes);
     this.#checkComplete();
   }
 
