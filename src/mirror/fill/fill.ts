@@ -6,6 +6,7 @@ import type { Clock } from '../../telemetry/clock.ts';
 import type { FillFile } from './fill-file.ts';
 import { Interests, type Interest } from './interest.ts';
 import type { Demand } from '../pull.ts';
+import { SharedChunks } from './shared-chunks.ts';
 import { Segments } from './segments.ts';
 import { Sources, type Source } from './sources.ts';
 import { Waiters } from './waiters.ts';
@@ -33,6 +34,8 @@ export class Fill {
   readonly segments = new Segments();
   readonly sources = new Sources();
   readonly interests = new Interests();
+  /** Of the file, for all readers. */
+  readonly chunks = new SharedChunks();
   /** Woken by everything that a reader may wait for. */
   readonly progress: Waiters;
   /** Resolves when the fill is over and its file is content, kept or gone; readers may still be reading. */

@@ -1,7 +1,7 @@
 import { MirrorError } from '../../oci/errors.ts';
 import type { Span } from '../../oci/span.ts';
 import type { BypassStream, Bypasses } from './bypass.ts';
-import { chunkOf, type BufferPool } from './buffer-pool.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import { tailBytes, verifyFirstBytes } from './fill-limits.ts';
 import type { Fill } from './fill.ts';
 import type { Interest } from './interest.ts';
@@ -172,29 +172,32 @@ class FollowedBody implements BodyReader {
   }
 
   async #readFile(readable: number): Promise<BodyChunk | undefined> {
-    const buffer = await this.#options.buffers.take();
-    let length = 0;
+    const fill = this.#fill;
+    const { signal } = this.#closing;
+    const chunk = await this.#readChunk(readable);
+    if (chunk === undefined || signal.aborted || fill.failure?.kind === 'content-mismatch') {
+      chunk?.release();
+      if (signal.aborted) return undefined;
+      // Wrong bytes may have been found out while these were read.
+      throw fill.failure ?? unreadable();
+    }
+    this.#position += chunk.bytes.length;
+    fill.moved(this.#interest, this.#position);
+    return chunk;
+  }
+
+  async #readChunk(end: number): Promise<BodyChunk | undefined> {
+    const { chunks, file } = this.#fill;
     try {
-      const wanted = Math.min(buffer.bytes.length, readable - this.#position);
-      const into = buffer.bytes.subarray(0, wanted);
-      if (!this.#closing.signal.aborted) length = (await this.#fill.file?.read(this.#position, into)) ?? 0;
+      return await chunks.read({
+        position: this.#position,
+        end,
+        buffers: this.#options.buffers,
+        load: async (position, into) => (await file?.read(position, into)) ?? 0,
+      });
     } catch (error) {
-      buffer.release();
-      throw new MirrorError({ kind: 'upstream-failed', message: 'the content cannot be read back', cause: error });
+      throw unreadable(error);
     }
-    if (length === 0) {
-      buffer.release();
-      if (this.#closing.signal.aborted) return undefined;
-      throw new MirrorError({ kind: 'upstream-failed', message: 'the content cannot be read back' });
-    }
-    // Wrong bytes may have been found out while these were read.
-    if (this.#fill.failure?.kind === 'content-mismatch') {
-      buffer.release();
-      throw this.#fill.failure;
-    }
-    this.#position += length;
-    this.#fill.moved(this.#interest, this.#position);
-    return chunkOf(buffer, length);
   }
 
   async #openBypass(): Promise<BypassStream> {
@@ -209,4 +212,8 @@ class FollowedBody implements BodyReader {
       signal: this.#closing.signal,
     });
   }
+}
+
+function unreadable(cause?: unknown): MirrorError {
+  return new MirrorError({ kind: 'upstream-failed', message: 'the content cannot be read back', cause });
 }
