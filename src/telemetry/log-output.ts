@@ -15,6 +15,8 @@ const maxBytesOfCharacter = 3;
  * 50 ms late, and those of the last 50 ms are lost by kill -9.
  */
 export function createLogOutput(): LogSink {
+  // Before pino's own, which ends the output.
+  process.on('beforeExit', flush);
   const output = pino.destination({ dest: 1, sync: false, maxLength: maxBytes, contentMode: 'buffer' });
   // A full disk beneath the log, say: it is tried again with the next batch, and there is nowhere to tell it.
   output.on('error', () => undefined);
@@ -37,8 +39,12 @@ export function createLogOutput(): LogSink {
   }
 
   process.once('exit', () => {
-    flush();
-    output.flushSync();
+    try {
+      flush();
+      output.flushSync();
+    } catch {
+      // Ended already, as pino does at the natural end of a process: nothing is left.
+    }
   });
   return {
     write(line) {
