@@ -5,47 +5,37 @@ import type { LogSink } from './text-format.ts';
 /** Lines are written together: a system call for each costs as much as the answer to a cached manifest. */
 const batchBytes = 64 * 1024;
 const delayMs = 50;
-/** More is lost rather than kept, when whoever reads standard output has stopped. */
+/** More is lost rather than kept while standard output cannot be written. */
 const maxBytes = 8 * 1024 * 1024;
 /** A character of a string takes at most so many bytes in UTF-8. */
 const maxBytesOfCharacter = 3;
 
 /**
- * Standard output in batches, never waited for; what is left goes out when the process exits. A line may be
- * 50 ms late, and those of the last 50 ms are lost by kill -9.
+ * Standard output in batches; what is left goes out when the process exits. A line may be 50 ms late, and those of the
+ * last 50 ms are lost by kill -9. Written at once and not by another thread: a write under way when the process exits
+ * would come after those that follow it, or not at all.
  */
 export function createLogOutput(): LogSink {
-  // Before pino's own, which ends the output.
-  process.on('beforeExit', flush);
-  const output = pino.destination({ dest: 1, sync: false, maxLength: maxBytes, contentMode: 'buffer' });
+  const output = pino.destination({ dest: 1, sync: true, maxLength: maxBytes, contentMode: 'buffer' });
   // A full disk beneath the log, say: it is tried again with the next batch, and there is nowhere to tell it.
   output.on('error', () => undefined);
-  let batch = Buffer.allocUnsafeSlow(batchBytes);
+  const batch = Buffer.allocUnsafeSlow(batchBytes);
   let length = 0;
   let timer: Timer | undefined;
 
   function flush(): void {
     timer?.stop();
     timer = undefined;
-    if (length === 0) return;
-    write(batch.subarray(0, length));
-    batch = Buffer.allocUnsafeSlow(batchBytes);
+    if (length > 0) write(Buffer.from(batch.subarray(0, length)));
     length = 0;
   }
 
   function write(bytes: Buffer): void {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what its types do not know of: bytes, in this mode
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- sonic-boom's types know only texts, not this mode
     output.write(bytes as unknown as string);
   }
 
-  process.once('exit', () => {
-    try {
-      flush();
-      output.flushSync();
-    } catch {
-      // Ended already, as pino does at the natural end of a process: nothing is left.
-    }
-  });
+  process.once('exit', flush);
   return {
     write(line) {
       const mostBytes = line.length * maxBytesOfCharacter;

@@ -26,8 +26,8 @@ function messagesOf(text: string): readonly unknown[] {
 
 describe('a log on standard output', () => {
   test('is whole and in order when the process exits', async () => {
-    const text = await run(`for (let i = 0; i < 100; i++) log.info({ i }, String(i)); process.exit(0);`);
-    expect(messagesOf(text)).toEqual(Array.from({ length: 100 }, (_, index) => String(index)));
+    const text = await run(`for (let i = 0; i < 1000; i++) log.info({ i }, String(i)); process.exit(0);`);
+    expect(messagesOf(text)).toEqual(Array.from({ length: 1000 }, (_, index) => String(index)));
   });
 
   test('does not keep a line back until there are more', async () => {
