@@ -5,6 +5,7 @@ import { digestOf, objectOf } from '../unit/store/fixtures.ts';
 import { changesInOrder } from './content-store-order.ts';
 import { leftovers, lingering } from './content-store-room.ts';
 import { trust } from './content-store-trust.ts';
+import { watching } from './content-store-watch.ts';
 import { listAll, openObject, readAll, type Check, type StoreUnderTest } from './subject.ts';
 
 const megabyte = 1024 * 1024;
@@ -23,6 +24,7 @@ export function contentStoreContract(
   leftovers(check);
   lingering(check);
   changesInOrder(check);
+  watching(check);
 }
 
 function objects(check: Check): void {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Mirror } from '../mirror/mirror-api.ts';
 import type { BlobPull, ServedBlob, ServedBlobHead } from '../mirror/pull.ts';
-import { createMultipartBody } from './body-readers.ts';
+import { createMultipartBody } from './multipart-body.ts';
 import { allowsRange, matchesIfNoneMatch } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
 import { cacheControl, cacheStatus, entityTag, headerNames, setHeaders } from './headers.ts';

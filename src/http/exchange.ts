@@ -1,8 +1,8 @@
 // One request and its answer: what handlers write to, and what the log and the metrics are told in the end.
 import type { ServerResponse } from 'node:http';
+import { createBytesReader } from '../mirror/bytes-reader.ts';
 import type { BodyReader, Outcome } from '../mirror/pull.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import { createBytesReader } from './body-readers.ts';
 import { headerNames } from './headers.ts';
 import type { Route } from './route.ts';
 import { writeBody } from './write-body.ts';

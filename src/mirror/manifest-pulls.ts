@@ -164,7 +164,6 @@ export class ManifestPulls {
       this.#options.onStoreError('put', error);
       return;
     }
-    this.#options.inventory.remember(manifest.digest, manifest.bytes);
     void catalog.addContent(object, { mediaType: manifest.mediaType });
     void catalog.setChildren(manifest.digest, children);
     void catalog.addLink(repositoryOf(door), manifest.digest);

@@ -1,6 +1,7 @@
 import type { Span } from '../oci/span.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { ContentReader, StoredObject } from '../store/content-store.ts';
+import { createBytesReader } from './bytes-reader.ts';
 import { chunkOf, type BufferPool } from './fill/buffer-pool.ts';
 import { tailBytes } from './fill/fill-limits.ts';
 import type { BodyChunk, BodyReader, ServedBlob } from './pull.ts';
@@ -46,19 +47,7 @@ export function serveBytes({ digest, provenance, sizeBytes }: StoredObject, byte
     provenance,
     digest,
     sizeBytes,
-    openBody({ start, end } = { start: 0, end: sizeBytes }) {
-      let next: BodyChunk | undefined = start < end ? { bytes: bytes.subarray(start, end), release() {} } : undefined;
-      return {
-        read() {
-          const chunk = next;
-          next = undefined;
-          return Promise.resolve(chunk);
-        },
-        close() {
-          next = undefined;
-        },
-      };
-    },
+    openBody: ({ start, end } = { start: 0, end: sizeBytes }) => createBytesReader(bytes.subarray(start, end)),
     close() {},
   };
 }

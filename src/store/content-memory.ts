@@ -4,29 +4,37 @@ import type { Digest } from '../oci/digest.ts';
 /** Manifests and small blobs of some hundred to some thousand images. */
 const maxBytes = 32 * 1024 * 1024;
 
+export interface RememberedContent {
+  readonly bytes: Uint8Array;
+  /** Called when it is not in memory any more, for whatever reason. */
+  readonly endWatch: () => void;
+}
+
 /**
- * Verified bytes of small content that was used lately. The digest says what they are, so they are never wrong;
- * whether the content is here, and who may see it, is the catalog's to say.
+ * Verified bytes of small content that was used lately and whose file has not been touched since. Whether the content is
+ * here, and who may see it, is the catalog's to say.
  */
 export class ContentMemory {
-  readonly #bytes = new LRUCache<Digest, Uint8Array>({
+  readonly #contents = new LRUCache<Digest, RememberedContent>({
     maxSize: maxBytes,
-    // Beside the bytes: the entry, and the buffer that they are in.
-    sizeCalculation: (bytes) => bytes.length + 512,
+    // Beside the bytes: the entry, the watch, and the buffer that they are in.
+    sizeCalculation: ({ bytes }) => bytes.length + 1024,
+    dispose: ({ endWatch }) => endWatch(),
   });
 
-  readonly #maxEntryBytes: number;
-
-  /** What is larger than `maxEntryBytes` is not kept: opening a file costs little beside reading it. */
-  constructor(maxEntryBytes: number) {
-    this.#maxEntryBytes = maxEntryBytes;
-  }
-
   find(digest: Digest): Uint8Array | undefined {
-    return this.#bytes.get(digest);
+    return this.#contents.get(digest)?.bytes;
   }
 
-  keep(digest: Digest, bytes: Uint8Array): void {
-    if (bytes.length <= this.#maxEntryBytes) this.#bytes.set(digest, bytes);
+  keep(digest: Digest, content: RememberedContent): void {
+    this.#contents.set(digest, content);
+  }
+
+  forget(digest: Digest): void {
+    this.#contents.delete(digest);
+  }
+
+  clear(): void {
+    this.#contents.clear();
   }
 }

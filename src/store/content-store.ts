@@ -13,6 +13,11 @@ export interface ContentStore {
    * Undefined when it is absent or, which counts as absent, not `sizeBytes` long.
    */
   open(object: StoredObject): Promise<ContentReader | undefined>;
+  /**
+   * Calls back once when something happens to the object's file, whoever does it, before a later `open` could tell. The
+   * result ends it, and must be called unless it was called back. Undefined when it is absent, or cannot be watched.
+   */
+  watch(object: StoredObject, onChanged: () => void): Promise<(() => void) | undefined>;
   /** Writes a small object whose bytes the caller has verified. Durable when it resolves. */
   put(object: StoredObject, bytes: Uint8Array): Promise<void>;
   /**

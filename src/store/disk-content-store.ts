@@ -7,6 +7,7 @@ import { BlobReaders } from './blob-reader.ts';
 import { createCommitQueue } from './commit-queue.ts';
 import type { ContentStore, FoundObject, ObjectName, StoredObject } from './content-store.ts';
 import { nodeFileSystem, type FileSystem } from './file-system.ts';
+import { FileWatches } from './file-watches.ts';
 import { isMissing, listNames, removeFile, renameDurably, syncDirectory, writeFully } from './files.ts';
 import type { HashPool } from './hash-pool.ts';
 import { KeyedQueue } from './keyed-queue.ts';
@@ -40,6 +41,7 @@ export function createDiskContentStore(options: DiskContentStoreOptions): Conten
   const openFiles = new OpenFiles();
   const trust = new Trust();
   const readers = new BlobReaders({ fs, hashes, openFiles, trust, onDamaged });
+  const watches = new FileWatches();
   let lastTemporary = 0;
 
   async function put(object: StoredObject, bytes: Uint8Array): Promise<void> {
@@ -103,6 +105,12 @@ export function createDiskContentStore(options: DiskContentStoreOptions): Conten
       if (reader !== undefined || object.provenance === 'public') return reader;
       // It may have been promoted since the caller looked it up.
       return readers.open(paths.blob({ digest: object.digest, provenance: 'public' }), object);
+    },
+    async watch(object, onChanged) {
+      const path = paths.blob(object);
+      // In a thread first: the watch itself looks the directory up in ours, where a disk that hangs would stop everything.
+      const isThere = (await findObject(fs, path, object)) !== undefined;
+      return isThere ? watches.watch(path, onChanged) : undefined;
     },
     put: (object, bytes) => puts.run(() => changes.run(object.digest, () => put(object, bytes))),
     async begin(digest) {

@@ -22,6 +22,9 @@ export function createImpatientContentStore(content: ContentStore, clock: Clock)
       const reader = await within(clock, openTimeoutMs, content.open(object), (late) => late?.close());
       return reader && createImpatientReader(reader, clock);
     },
+    async watch(object, onChanged) {
+      return await within(clock, openTimeoutMs, content.watch(object, onChanged), (late) => late?.());
+    },
     async begin(digest) {
       return await within(clock, openTimeoutMs, content.begin(digest), (late) => void discard(late));
     },

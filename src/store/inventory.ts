@@ -1,12 +1,10 @@
-import type { Digest } from '../oci/digest.ts';
-import type { Clock } from '../telemetry/clock.ts';
+import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog, ContentRecord, StoredContent } from './catalog.ts';
 import type { ContentReader, ContentStore, StoredObject } from './content-store.ts';
 import { ContentMemory } from './content-memory.ts';
 import { errorCode } from './files.ts';
-import { createMemoryWatch } from './memory-watch.ts';
 
 /** What we hold: rows and files as one. What ends here ends in both. */
 export interface Inventory {
@@ -16,10 +14,8 @@ export interface Inventory {
   remembers(sizeBytes: number): boolean;
   /** All bytes of small content that is here, verified. Undefined when it is gone, cut or damaged: then the row goes too. */
   readWhole(object: StoredObject): Promise<Uint8Array | undefined>;
-  /** The same at once, where it is in memory; the bytes are shared. Its file is looked at afterwards. */
+  /** The same at once, where it is in memory since its file last changed; the bytes are shared. */
   recall(digest: Digest): RecalledContent | undefined;
-  /** Verified bytes that have just come. */
-  remember(digest: Digest, bytes: Uint8Array): void;
   /**
    * Opens the file of a row; the caller must `close` it. Undefined when it is gone or cut: then the row goes too. What
    * its `verify` finds damaged is quarantined when that resolves. Rejects with what the disk says.
@@ -31,8 +27,8 @@ export interface Inventory {
   quarantine(object: StoredObject): Promise<void>;
   /** Reading it failed with `error`: where that is the place on the disk, it goes, and will be fetched onto another. */
   reportUnreadable(object: StoredObject, error: unknown): Promise<void>;
-  /** Ends the looks at files; call before the catalog is closed. */
-  close(): Promise<void>;
+  /** Forgets what is in memory, and watches no file any more. */
+  close(): void;
 }
 
 export interface RecalledContent {
@@ -43,7 +39,6 @@ export interface RecalledContent {
 export interface InventoryOptions {
   readonly content: ContentStore;
   readonly catalog: Catalog;
-  readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
   /** Looks for content without a row, while that may be. */
@@ -56,8 +51,8 @@ export interface InventoryOptions {
 
 export function createInventory(options: InventoryOptions): Inventory {
   const { content, catalog, log, meter, rememberedBytes = 256 * 1024 } = options;
-  const memory = new ContentMemory(rememberedBytes);
-  const watch = createMemoryWatch(options.clock, look);
+  const memory = new ContentMemory();
+  const reading = new Map<Digest, Promise<Uint8Array | undefined>>();
 
   /**
    * The row first: the other way round, it could be taken from content that came back in between. A crash leaves a file
@@ -89,47 +84,49 @@ export function createInventory(options: InventoryOptions): Inventory {
     await drop(object, () => content.quarantine(object));
   }
 
-  /** Whether the file of what is in memory is still what it was; what the disk says is for those who need it. */
-  async function look(digest: Digest): Promise<void> {
-    const object = catalog.findStored(digest);
-    if (object === undefined) return;
-    try {
-      const reader = await open(object);
-      const isRight = reader !== undefined && (await isVerified(reader));
-      if (!isRight) await restore(object);
-    } catch (error) {
-      log.debug({ digest, err: error }, 'a file whose content is in memory cannot be looked at');
-    }
+  /** Once however many want it at the same time. */
+  async function readShared(object: StoredObject): Promise<Uint8Array | undefined> {
+    const { digest } = object;
+    const running = reading.get(digest) ?? read(object).finally(() => reading.delete(digest));
+    reading.set(digest, running);
+    return await running;
   }
 
-  /** A blob that everybody may see is put back as it was; what else the row knew, of other content, only upstream can say. */
-  async function restore(object: StoredContent): Promise<void> {
-    const bytes = memory.find(object.digest);
-    if (bytes === undefined || object.mediaType !== undefined || object.provenance !== 'public') return;
-    await content.put(object, bytes);
-    void catalog.addContent(object, { mediaType: undefined });
+  async function read(object: StoredObject): Promise<Uint8Array | undefined> {
+    if (object.sizeBytes <= rememberedBytes) return await readAndRemember(object);
+    return await readVerified(await open(object), object.digest);
+  }
+
+  async function readAndRemember(object: StoredObject): Promise<Uint8Array | undefined> {
+    const { digest } = object;
+    let isChanged = false;
+    // Watched before it is read: no change goes unnoticed.
+    const endWatch = await content.watch(object, () => {
+      isChanged = true;
+      memory.forget(digest);
+    });
+    let isKept = false;
+    try {
+      const bytes = await readVerified(await open(object), digest);
+      if (bytes === undefined || endWatch === undefined || isChanged) return bytes;
+      memory.keep(digest, { bytes, endWatch });
+      isKept = true;
+      return bytes;
+    } finally {
+      if (!isKept) endWatch?.();
+    }
   }
 
   return {
     find: async (digest) => catalog.findStored(digest) ?? (await options.findLost(digest)),
     open,
-    async readWhole(object) {
-      const { digest } = object;
-      const remembered = memory.find(digest);
-      if (remembered !== undefined) watch.used(digest);
-      const bytes = remembered ?? (await readVerified(await open(object)));
-      if (bytes !== undefined) memory.keep(digest, bytes);
-      return bytes;
-    },
+    readWhole: async (object) => memory.find(object.digest) ?? (await readShared(object)),
     remembers: (sizeBytes) => sizeBytes <= rememberedBytes,
     recall(digest) {
       const bytes = memory.find(digest);
       const object = bytes && catalog.findStored(digest);
-      if (bytes === undefined || object === undefined) return undefined;
-      watch.used(digest);
-      return { object, bytes };
+      return bytes && object && { object, bytes };
     },
-    remember: (digest, bytes) => memory.keep(digest, bytes),
     async remove(record) {
       void catalog.removeContent(record.digest);
       try {
@@ -148,27 +145,21 @@ export function createInventory(options: InventoryOptions): Inventory {
       log.error({ digest: object.digest, err: error }, 'stored content cannot be read and is removed');
       await drop(object, () => content.remove(object));
     },
-    close: () => watch.close(),
+    close: () => memory.clear(),
   };
 }
 
-/** Closes the reader. */
-async function isVerified(reader: ContentReader): Promise<boolean> {
+/** Closes the reader. Undefined when it is damaged, or there is less than there was. */
+async function readVerified(reader: ContentReader | undefined, digest: Digest): Promise<Uint8Array | undefined> {
+  if (reader === undefined) return undefined;
   try {
-    return reader.isTrusted || (await reader.verify());
+    const bytes = Buffer.allocUnsafeSlow(reader.sizeBytes);
+    const isWhole = (await reader.read(0, bytes)) === bytes.length;
+    if (isWhole && computeDigest(digestAlgorithm(digest), bytes) === digest) return bytes;
+    await reader.verify({ isAnew: true });
+    return undefined;
   } finally {
     reader.close();
-  }
-}
-
-/** Closes the reader. Undefined when it is damaged, or there is less than there was. */
-async function readVerified(reader: ContentReader | undefined): Promise<Uint8Array | undefined> {
-  try {
-    if (reader === undefined || !(reader.isTrusted || (await reader.verify()))) return undefined;
-    const bytes = Buffer.allocUnsafeSlow(reader.sizeBytes);
-    return (await reader.read(0, bytes)) === bytes.length ? bytes : undefined;
-  } finally {
-    reader?.close();
   }
 }
 

@@ -117,7 +117,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     whenRecovered: recovery.whenOver.then(() => undefined),
     async close() {
       stop.abort();
-      await Promise.all([recovery.whenOver, scrub.close(), faults.close(), space.close(), inventory.close()]);
+      await Promise.all([recovery.whenOver, scrub.close(), faults.close(), space.close()]);
+      inventory.close();
       await catalog.close();
       await hashes.close();
       lock.release();

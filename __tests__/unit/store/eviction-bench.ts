@@ -90,7 +90,7 @@ export class EvictionBench {
       ...silentMeter,
       evicted: (objects: number, bytes: number) => void this.evicted.push({ objects, bytes }),
     };
-    const parts = { catalog: this.catalog, clock: this.clock, log: silentLog, meter };
+    const parts = { catalog: this.catalog, log: silentLog, meter };
     const findLost = () => Promise.resolve(undefined);
     const inventory = createInventory({ ...parts, content: this.content, findLost, onOrphan: () => {} });
     return new Eviction({ ...parts, inventory, signal: this.stop.signal, limitBytes: () => this.limitBytes });

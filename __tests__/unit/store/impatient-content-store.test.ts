@@ -10,9 +10,14 @@ const timeout = { code: 'ETIMEDOUT' };
 function createHungStore() {
   const opened = Promise.withResolvers<ContentReader | undefined>();
   const begun = Promise.withResolvers<PartialContent>();
-  const content = { open: () => opened.promise, begin: () => begun.promise } as unknown as ContentStore;
+  const watched = Promise.withResolvers<(() => void) | undefined>();
+  const content = {
+    open: () => opened.promise,
+    begin: () => begun.promise,
+    watch: () => watched.promise,
+  } as unknown as ContentStore;
   const clock = new FakeClock();
-  return { store: createImpatientContentStore(content, clock), clock, opened, begun };
+  return { store: createImpatientContentStore(content, clock), clock, opened, begun, watched };
 }
 
 function createReader(read: ContentReader['read'], onClose: () => void = () => {}): ContentReader {
@@ -37,6 +42,17 @@ describe('a disk that hangs', () => {
     );
     await nextTurn();
     expect(isClosed).toBe(true);
+  });
+
+  test('is not waited for when a file is to be watched, and a late watch is ended', async () => {
+    const { store, clock, watched } = createHungStore();
+    const watching = expect(store.watch(object, () => {})).rejects.toMatchObject(timeout);
+    clock.advance(10_000);
+    await watching;
+    let hasEnded = false;
+    watched.resolve(() => (hasEnded = true));
+    await nextTurn();
+    expect(hasEnded).toBe(true);
   });
 
   test('is not waited for when a fill begins, and the late file is thrown away', async () => {

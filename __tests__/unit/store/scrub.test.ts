@@ -80,7 +80,7 @@ describe('a scrub', () => {
   }
 
   function start(every = everyMs): void {
-    const parts = { content, catalog, clock, log: silentLog, meter: silentMeter };
+    const parts = { content, catalog, log: silentLog, meter: silentMeter };
     const inventory = createInventory({ ...parts, findLost: () => Promise.resolve(undefined), onOrphan: () => {} });
     content.onDamaged = (object) => inventory.quarantine(object);
     const faults = {

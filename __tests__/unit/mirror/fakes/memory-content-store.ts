@@ -18,7 +18,8 @@ interface Parked {
   readonly sizeBytes: number | undefined;
 }
 
-type FailingOperation = 'open' | 'read' | 'verify' | 'put' | 'promote' | 'remove' | 'begin' | 'write' | 'commit';
+type FailingOperation =
+  'open' | 'watch' | 'read' | 'verify' | 'put' | 'promote' | 'remove' | 'begin' | 'write' | 'commit';
 
 /** A store in memory whose disk can be made to fail. */
 export class MemoryContentStore implements ContentStore {
@@ -62,6 +63,31 @@ export class MemoryContentStore implements ContentStore {
     };
     this.openFiles.add(reader);
     return reader;
+  }
+
+  readonly #watches = new Map<Digest, Set<() => void>>();
+
+  async watch({ digest }: StoredObject, onChanged: () => void): Promise<(() => void) | undefined> {
+    await Promise.resolve();
+    this.fail('watch');
+    if (!this.objects.has(digest)) return undefined;
+    const watches = this.#watches.get(digest) ?? new Set();
+    this.#watches.set(digest, watches.add(onChanged));
+    return () => {
+      watches.delete(onChanged);
+      if (watches.size === 0 && this.#watches.get(digest) === watches) this.#watches.delete(digest);
+    };
+  }
+
+  /** What the kernel tells when somebody touches the object's file. */
+  touch(digest: Digest): void {
+    const watches = this.#watches.get(digest) ?? new Set();
+    this.#watches.delete(digest);
+    for (const onChanged of watches) onChanged();
+  }
+
+  get watched(): number {
+    return this.#watches.size;
   }
 
   async put(object: StoredObject, bytes: Uint8Array): Promise<void> {

@@ -1,21 +1,7 @@
-// Body readers that are not the mirror's: bytes in memory, and the multipart body of several ranges.
-import type { BodyChunk, BodyReader } from '../mirror/pull.ts';
+// The multipart body of several ranges, which is no part of what is stored.
+import { createBytesReader } from '../mirror/bytes-reader.ts';
+import type { BodyReader } from '../mirror/pull.ts';
 import type { Span } from '../oci/span.ts';
-
-/** Reads bytes that nobody reuses. */
-export function createBytesReader(bytes: Uint8Array): BodyReader {
-  let next: BodyChunk | undefined = bytes.length === 0 ? undefined : keptChunk(bytes);
-  return {
-    read() {
-      const chunk = next;
-      next = undefined;
-      return Promise.resolve(chunk);
-    },
-    close() {
-      next = undefined;
-    },
-  };
-}
 
 export interface MultipartBody {
   readonly contentType: string;
@@ -79,8 +65,4 @@ function createSequenceReader(openers: readonly (() => BodyReader)[]): BodyReade
       current?.close();
     },
   };
-}
-
-function keptChunk(bytes: Uint8Array): BodyChunk {
-  return { bytes, release() {} };
 }
