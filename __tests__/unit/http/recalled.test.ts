@@ -2,9 +2,10 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { RecalledBlob } from '../../../src/mirror/pull.ts';
 import { MirrorError } from '../../../src/oci/errors.ts';
 import { exchangeRaw } from '../../support/raw-exchange.ts';
-import { pull, type PullOptions } from '../../support/raw-client.ts';
+import { pull, startPull, type PullOptions } from '../../support/raw-client.ts';
 import { createFakeMirror, digestOf, manifestBytes, serveBlob, serveManifest, type FakeMirror } from './fake-mirror.ts';
 import { serve, type Served } from './harness.ts';
+import { createManualClock } from './manual-clock.ts';
 
 /** Every byte there is, so that none changes on its way through a text. */
 const allBytes = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
@@ -94,5 +95,23 @@ describe('content in memory', () => {
     const [first, second] = [small, manifestBytes].map((bytes) => text.indexOf(bytes.toString('latin1')));
     expect(first).toBeGreaterThan(0);
     expect(second).toBeGreaterThan(Number(first));
+  });
+
+  test('is not held for a client that takes none of it: the connection is cut, and that is told', async () => {
+    // More than the kernel takes.
+    const bytes = Buffer.alloc(32 * 1024 * 1024);
+    const mirror = createFakeMirror({
+      recallBlob: ({ digest }) => ({ digest, sizeBytes: bytes.length, outcome: 'hit', provenance: 'public', bytes }),
+    });
+    const clock = createManualClock();
+    served = await serve(mirror, { clock, limits: { writeIdleMs: 1000 } });
+    const pulling = startPull(served.address, blobOf(small), { neverReads: true });
+    expect(await pulling.status).toBe(200);
+    clock.advance(1000);
+    const [line] = await served.untilReported(1);
+    expect(line?.fields).toMatchObject({ status: 200, isComplete: false, bytes: 0 });
+    pulling.abort();
+    expect((await pulling.done).isComplete).toBe(false);
+    expect(clock.pending).toBe(0);
   });
 });
