@@ -76,6 +76,7 @@ export function startPull(address: string, path: string, options: PullOptions = 
   let received = 0;
   let firstByteMs: number | undefined;
   let isEnded = false;
+  let waiting: NodeJS.Timeout | undefined;
   let response: IncomingMessage | undefined;
 
   const outgoing = request({
@@ -89,6 +90,7 @@ export function startPull(address: string, path: string, options: PullOptions = 
   const finish = (error: string | undefined): void => {
     if (isEnded) return;
     isEnded = true;
+    clearTimeout(waiting);
     head.resolve(response?.statusCode ?? 0);
     result.resolve({
       status: response?.statusCode ?? 0,
@@ -103,6 +105,11 @@ export function startPull(address: string, path: string, options: PullOptions = 
     });
     signal.raise();
   };
+  /** When all has come the request alone has nothing left to destroy, and would let what waits here be thrown away. */
+  const leave = (): void => {
+    outgoing.destroy();
+    response?.destroy();
+  };
   const onBytes = (bytes: Buffer): void => {
     // A stream that is being destroyed may still hand out what it holds.
     if (isEnded) return;
@@ -111,7 +118,7 @@ export function startPull(address: string, path: string, options: PullOptions = 
     hash.update(bytes);
     if (options.keepBody === true || received <= alwaysKeptBytes) kept.push(bytes);
     else kept.length = 0;
-    if (options.abortAfter !== undefined && received >= options.abortAfter) outgoing.destroy();
+    if (options.abortAfter !== undefined && received >= options.abortAfter) leave();
     else if (options.bytesPerSecond !== undefined) slowDown(received, options.bytesPerSecond);
     signal.raise();
   };
@@ -120,14 +127,15 @@ export function startPull(address: string, path: string, options: PullOptions = 
     const aheadMs = startMs + (bytes / bytesPerSecond) * 1000 - performance.now();
     if (aheadMs < 1) return;
     response?.pause();
-    setTimeout(() => response?.resume(), aheadMs);
+    waiting = setTimeout(() => response?.resume(), aheadMs);
   };
   outgoing.on('response', (incoming) => {
     response = incoming;
     head.resolve(incoming.statusCode ?? 0);
     incoming.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
     incoming.on('end', () => finish(incoming.complete ? undefined : 'incomplete'));
-    incoming.on('close', () => finish(incoming.complete ? undefined : 'closed'));
+    // Only after the end all was handed out: the message may have come whole, and be destroyed before it was read.
+    incoming.on('close', () => finish('closed'));
     if (options.neverReads !== true) incoming.on('data', onBytes);
     signal.raise();
   });
@@ -146,7 +154,7 @@ export function startPull(address: string, path: string, options: PullOptions = 
     untilReceived: (bytes) => signal.until(() => received >= bytes || isEnded),
     pause: () => void response?.pause(),
     resume: () => void response?.resume(),
-    abort: () => void outgoing.destroy(),
+    abort: leave,
   };
 }
 
