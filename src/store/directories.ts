@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiskFacts } from './disk-room.ts';
-import { removeFile, renameDurably } from './files.ts';
+import { removeFile, renameDurably, syncDirectory } from './files.ts';
 import { nodeFileSystem } from './file-system.ts';
 import { findPartialDigest, type StorePaths } from './paths.ts';
 import { StoreStartError } from './start-error.ts';
@@ -12,6 +12,7 @@ export async function makeDirectories(paths: StorePaths): Promise<void> {
   for (const provenance of ['public', 'restricted']) {
     for (const algorithm of ['sha256', 'sha512']) await makeDirectory(join(paths.blobs, provenance, algorithm));
   }
+  await makeUsualDirectories(join(paths.blobs, 'public', 'sha256'));
   // Content moves from one to the other by its name alone.
   const { dev } = await stat(paths.blobs);
   for (const directory of [paths.fills, paths.quarantine]) {
@@ -19,6 +20,16 @@ export async function makeDirectories(paths: StorePaths): Promise<void> {
     const message = `${directory} and ${paths.blobs} are on different file systems; they must be on one`;
     throw new StoreStartError('STORE_LAYOUT', message);
   }
+}
+
+/** Where nearly all content goes: made once, since to make a directory durable costs as much as a small object. */
+async function makeUsualDirectories(parent: string): Promise<void> {
+  const there = new Set(await readdir(parent));
+  const all = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+  const missing = all.filter((name) => !there.has(name));
+  if (missing.length === 0) return;
+  await Promise.all(missing.map((name) => makeDirectory(join(parent, name))));
+  await syncDirectory(parent);
 }
 
 async function makeDirectory(path: string): Promise<void> {

@@ -75,8 +75,13 @@ export function createDiskContentStore(options: DiskContentStoreOptions): Conten
   }
 
   async function moveIn(from: string, object: StoredObject): Promise<void> {
-    await makeBlobDirectory(fs, paths.blobDirectory(object));
-    await renameDurably(fs, from, paths.blob(object));
+    try {
+      await renameDurably(fs, from, paths.blob(object));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await makeBlobDirectory(fs, paths.blobDirectory(object));
+      await renameDurably(fs, from, paths.blob(object));
+    }
     openFiles.renamed(from, paths.blob(object), object.sizeBytes);
   }
 

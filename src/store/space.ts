@@ -7,6 +7,7 @@ import type { DiskRoom } from './disk-room.ts';
 import { Eviction } from './eviction.ts';
 import { isDiskFull } from './files.ts';
 import type { Inventory } from './inventory.ts';
+import { SpacedTask } from './spaced-task.ts';
 
 /**
  * The books: content, leftovers, deleted files that are still read, and reserved bytes together aim to stay under the
@@ -62,6 +63,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 const leftoverMaxAgeMs = { parked: dayMs, quarantined: 7 * dayMs };
 /** How often is looked at what happens without us: age, and what others do with the disk. */
 const sweepEveryMs = 60 * 1000;
+/** While there is room enough, the disk is not asked anew for every small object that comes. */
+const lookEveryMs = 100;
 
 export function createSpace(options: SpaceOptions): Space {
   const { maxSizeBytes, maxIdleMs, content, catalog, clock, room, log } = options;
@@ -70,9 +73,7 @@ export function createSpace(options: SpaceOptions): Space {
   const eviction = new Eviction({ ...options, signal: stop.signal, limitBytes });
   let reservedBytes = 0;
   let leftoverBytes = 0;
-  let isAsked = false;
   let isExpiryDue = false;
-  let running: Promise<void> | undefined;
   let making: Promise<boolean> | undefined;
   let sweepTimer: Timer | undefined;
 
@@ -82,19 +83,10 @@ export function createSpace(options: SpaceOptions): Space {
     return usedBytes() - Math.floor(maxSizeBytes * lowWatermark);
   };
 
-  /** Looks at the books soon, once for all who ask in this turn of the loop. */
-  function ask(): void {
-    isAsked = true;
-    if (running !== undefined || stop.signal.aborted) return;
-    running = look().finally(() => {
-      running = undefined;
-      if (isAsked) ask();
-    });
-  }
+  const isOver = () => quotaExcess() > 0 || room.spareBytes < 0;
+  const looks = new SpacedTask({ clock, everyMs: lookEveryMs, isUrgent: isOver, run: look });
 
   async function look(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    isAsked = false;
     try {
       await keepBounds();
     } catch (error) {
@@ -163,7 +155,7 @@ export function createSpace(options: SpaceOptions): Space {
   function sweep(): void {
     sweepTimer = clock.startTimer(sweepEveryMs, sweep);
     isExpiryDue = maxIdleMs !== Infinity;
-    ask();
+    looks.ask();
   }
 
   sweep();
@@ -176,18 +168,18 @@ export function createSpace(options: SpaceOptions): Space {
       const evictableBytes = leftoverBytes + catalog.totals().bytes - pinnedBytes;
       const isWithinDisk = sizeBytes + reservedBytes <= room.spareBytes + evictableBytes;
       // Others may have left it: the next pull finds that out.
-      if (!isWithinDisk) ask();
+      if (!isWithinDisk) looks.ask();
       return isWithinQuota && isWithinDisk;
     },
     reserve(sizeBytes) {
       reservedBytes += sizeBytes;
-      ask();
+      looks.ask();
       let isReleased = false;
       return () => {
         if (isReleased) return;
         isReleased = true;
         reservedBytes -= sizeBytes;
-        ask();
+        looks.ask();
       };
     },
     async makeRoom(sizeBytes, error) {
@@ -203,13 +195,11 @@ export function createSpace(options: SpaceOptions): Space {
       reservedBytes,
       maxBytes: maxSizeBytes,
     }),
-    async settled() {
-      while (running !== undefined) await running;
-    },
+    settled: () => looks.settled(),
     async close() {
       stop.abort();
       sweepTimer?.stop();
-      await running;
+      await looks.close();
       await making;
     },
   };

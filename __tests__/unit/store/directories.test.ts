@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectories, probeDisk, readDisk, sweepFills } from '../../../src/store/directories.ts';
 import { createStorePaths } from '../../../src/store/paths.ts';
@@ -21,6 +21,17 @@ describe('the directories', () => {
       for (const algorithm of ['sha256', 'sha512']) all.push(join(blobs, provenance, algorithm));
     }
     for (const path of all) expect((await stat(path)).mode & 0o777).toBe(0o700);
+  });
+
+  test('those of usual content are there from the start, and made again when one is gone', async () => {
+    await makeDirectories(paths());
+    const usual = join(paths().blobs, 'public', 'sha256');
+    await rmdir(join(usual, '7f'));
+    await makeDirectories(paths());
+    const names = await readdir(usual);
+    expect(names).toHaveLength(256);
+    expect(names).toContain('7f');
+    expect((await stat(join(usual, '7f'))).mode & 0o777).toBe(0o700);
   });
 
   test('are not made where a file is in their place', async () => {

@@ -108,6 +108,7 @@ describe('the quota', () => {
       await park(store, 'parked');
       const objects: StoredObject[] = [];
       for (let index = 0; index < 9; index += 1) objects.push(await add(store, clock, `o${index}`));
+      clock.advance(100);
       await eventually(() => store.space.usage().leftoverBytes === 8192);
       objects.push(await add(store, clock, 'last'));
       await eventually(() => store.space.usage().leftoverBytes === 0);

@@ -7,6 +7,8 @@ import { createStorePaths } from '../../../src/store/paths.ts';
 import { bytesOf, eventually, FakeClock, objectOf, storeOptions, useDirectory } from './fixtures.ts';
 
 const directory = useDirectory();
+/** So often the disk is looked at while there is room. */
+const lookEveryMs = 100;
 const day = 24 * 60 * 60 * 1000;
 const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 
@@ -42,11 +44,12 @@ async function open(store: Store, object: StoredObject) {
 
 describe('what was put aside', () => {
   test('counts, and goes before any content', () =>
-    use({ maxSizeBytes: 107_000 }, async (store) => {
+    use({ maxSizeBytes: 107_000 }, async (store, clock) => {
       const bad = await add(store, 'bad');
       await store.inventory.quarantine(bad);
       for (let index = 0; index < 9; index += 1) await add(store, `o${index}`);
       store.space.reserve(0)();
+      clock.advance(lookEveryMs);
       await eventually(() => store.space.usage().leftoverBytes > 0);
       expect(store.space.usage()).toMatchObject({ contentBytes: 90_000, leftoverBytes: 12_288 });
       expect(store.catalog.totals().objects).toBe(9);
