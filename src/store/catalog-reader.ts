@@ -77,8 +77,9 @@ export function openCatalogReader(path: string): CatalogReader {
     children: (manifest) =>
       prepare('SELECT digest, size, media_type FROM children WHERE manifest = ?').all(manifest).map(toDescriptor),
     claims({ upstream, repository }, digest) {
+      // In this order: a digest has few manifests, a repository may have any number of links.
       const sql = `SELECT manifest, children.digest AS digest, size, media_type FROM children
-        JOIN links ON links.upstream = ? AND links.repository = ? AND links.digest = manifest
+        CROSS JOIN links ON links.upstream = ? AND links.repository = ? AND links.digest = manifest
         WHERE children.digest = ? LIMIT 16`;
       const rows: readonly Row[] = prepare(sql).all(upstream, repository, digest);
       return rows.map((row) => ({ manifest: toDigest(row['manifest']), descriptor: toDescriptor(row) }));
