@@ -16,6 +16,13 @@ export function readCpuSeconds(pid: number): number {
   });
 }
 
+/** Whether a process and its descendants leave the processor alone for so long. */
+export async function restsFor(pid: number, ms: number): Promise<boolean> {
+  const before = readCpuSeconds(pid);
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return readCpuSeconds(pid) - before <= 1 / ticksPerSecond;
+}
+
 /** The most resident memory that each process of the tree ever had, in all: pages that they share count twice. */
 export function readTreePeakBytes(pid: number): number {
   return sumOver(pid, readPeakResidentBytes);

@@ -10,6 +10,7 @@ import { createOthersLoad, type OthersLoad } from './others.ts';
 import { readTreePeakBytes } from './process-tree.ts';
 import { startRegistryPeer } from './registry-peer.ts';
 import { startStowage } from './stowage.ts';
+import { touchMemory } from './touch-memory.ts';
 import { createTurns, type TakeTurn } from './turns.ts';
 import { startBenchUpstream, type BenchImage, type BenchUpstream } from './upstream.ts';
 
@@ -51,6 +52,8 @@ export interface BenchStage extends BenchOptions {
   warmContent(): Promise<WarmContent>;
   /** Writes out what is dirty, so that nobody pays for who came before. */
   settleDisk(): Promise<void>;
+  /** Uses so many bytes of free memory once: see `touchMemory`. */
+  touchMemory(bytes: number): Promise<void>;
   /** Is called at `close`; what came last ends first. */
   onClose(end: () => Promise<unknown>): void;
   /** The most memory that any process tree of this name ever had, of those that run. */
@@ -109,6 +112,7 @@ function createStage({ options, directory, client, upstream, ends, close }: Part
     },
     startOther,
     warmContent: () => (warm ??= pushWarmContent(upstream)),
+    touchMemory,
     settleDisk: async () => void (await run('sync', ['-f', directory])),
     onClose: (end) => void ends.push(end),
     peakBytes(name) {
