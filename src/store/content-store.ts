@@ -18,8 +18,11 @@ export interface ContentStore {
    * result ends it, and must be called unless it was called back. Undefined when it is absent, or cannot be watched.
    */
   watch(object: StoredObject, onChanged: () => void): Promise<(() => void) | undefined>;
-  /** Writes a small object whose bytes the caller has verified. Durable when it resolves. */
-  put(object: StoredObject, bytes: Uint8Array): Promise<void>;
+  /**
+   * Writes a small object whose bytes the caller has verified. Durable when it resolves. What nobody waits for
+   * (`isAwaited` is false) does not stand in the way of what somebody does.
+   */
+  put(object: StoredObject, bytes: Uint8Array, options?: { readonly isAwaited?: boolean }): Promise<void>;
   /**
    * Starts, or resumes, the one file in which `digest` is collected; the caller must end it by
    * `commit`, `abort` or `park`, and then `close` it. At most one per digest: a second `begin` throws.

@@ -17,7 +17,7 @@ import { openPartialFile } from './partial-file.ts';
 import { listDigests, prefixDirectory, type StorePaths } from './paths.ts';
 import { Trust } from './trust.ts';
 
-/** At most so many fsyncs at once, of files that were filled and of small objects: a manifest waits for no layer. */
+/** At most so many fsyncs at once, of what was filled and of what somebody waits for: a manifest waits for no layer. */
 const commitsAtOnce = 2;
 const putsAtOnce = 2;
 const provenances: readonly Provenance[] = ['public', 'restricted'];
@@ -117,7 +117,10 @@ export function createDiskContentStore(options: DiskContentStoreOptions): Conten
       const isThere = (await findObject(fs, path, object)) !== undefined;
       return isThere ? watches.watch(path, onChanged) : undefined;
     },
-    put: (object, bytes) => puts.run(() => changes.run(object.digest, () => put(object, bytes))),
+    async put(object, bytes, { isAwaited = true } = {}) {
+      const queue = isAwaited ? puts : commits;
+      await queue.run(() => changes.run(object.digest, () => put(object, bytes)));
+    },
     async begin(digest) {
       if (running.has(digest)) throw new Error('this digest is being collected already');
       running.add(digest);

@@ -7,6 +7,7 @@ import type { Meter } from '../../telemetry/metrics.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import type { FillLimits } from './fill-limits.ts';
+import type { HeldMemory } from './held-memory.ts';
 import type { Source } from './sources.ts';
 
 /** Room in the store; the store's eviction fulfils it. */
@@ -47,6 +48,8 @@ export interface FillContext {
   readonly content: ContentStore;
   readonly space: Space;
   readonly buffers: BufferPool;
+  /** Of small objects that are not on file yet. */
+  readonly heldMemory: HeldMemory;
   readonly slots: ConnectionSlots;
   readonly limits: FillLimits;
   readonly clock: Clock;

@@ -2,43 +2,82 @@ import { computeDigest, digestAlgorithm, type Digest } from '../../oci/digest.ts
 import type { Span } from '../../oci/span.ts';
 import type { PartialContent, StoredObject, StreamHash } from '../../store/content-store.ts';
 import { withRoom, type FillContext } from './fill-context.ts';
+import { verifyFirstBytes } from './fill-limits.ts';
 import { Journal } from './journal.ts';
 import type { Segments } from './segments.ts';
+
+export interface FillFileOptions {
+  readonly digest: Digest;
+  readonly segments: Segments;
+  readonly sizeHintBytes: number | undefined;
+  readonly context: FillContext;
+}
+
+interface JournaledPartial {
+  readonly partial: PartialContent;
+  readonly journal: Journal;
+}
 
 /**
  * The file side of a fill: where bytes are written and read back, hashed, kept or thrown away. A small object waits in
  * memory until it is right, or to be kept for later: its readers do not wait for the disk.
  */
 export class FillFile {
-  readonly #partial: PartialContent;
+  readonly #digest: Digest;
   readonly #segments: Segments;
-  readonly #journal: Journal;
   readonly #context: FillContext;
+  /** None for what is probably small: that needs no file before it is content. */
+  #begun: JournaledPartial | undefined;
+  #beginning: Promise<JournaledPartial> | undefined;
+  #recovered: PartialContent['recovered'] = { spans: [], sizeBytes: undefined };
   #releaseSpace: (() => void) | undefined;
   #reservedBytes = 0;
   /** Room for all of a small object, until that is on file. */
   #memory: Uint8Array | undefined;
 
-  private constructor(partial: PartialContent, segments: Segments, context: FillContext) {
-    this.#partial = partial;
+  private constructor(digest: Digest, segments: Segments, context: FillContext) {
+    this.#digest = digest;
     this.#segments = segments;
-    this.#journal = new Journal(partial, segments, context.clock);
     this.#context = context;
   }
 
-  /** Opens or creates the file and books in `segments` what an earlier fill left. Rejects with what the disk said. */
-  static async open(digest: Digest, segments: Segments, context: FillContext): Promise<FillFile> {
-    const partial = await withRoom(context.space, 0, () => context.content.begin(digest));
+  /**
+   * Opens or creates the file and books in `segments` what an earlier fill left; not for what is said to be small, of
+   * which little can be left. Rejects with what the disk said.
+   */
+  static async open({ digest, segments, sizeHintBytes, context }: FillFileOptions): Promise<FillFile> {
+    const file = new FillFile(digest, segments, context);
+    const isSmall = sizeHintBytes !== undefined && sizeHintBytes <= verifyFirstBytes;
+    if (isSmall && context.heldMemory.fits(sizeHintBytes)) return file;
+    const { partial } = await file.#begin();
+    file.#recovered = partial.recovered;
     for (const span of partial.recovered.spans) segments.here.add(span);
-    return new FillFile(partial, segments, context);
+    return file;
+  }
+
+  async #begin(): Promise<JournaledPartial> {
+    return this.#begun ?? (await (this.#beginning ??= this.#beginNow()));
+  }
+
+  async #beginNow(): Promise<JournaledPartial> {
+    const { content, space, clock } = this.#context;
+    const partial = await withRoom(space, 0, () => content.begin(this.#digest));
+    this.#begun = { partial, journal: new Journal(partial, this.#segments, clock) };
+    return this.#begun;
+  }
+
+  /** What there is of a file once nobody begins one any more. */
+  async #end(): Promise<JournaledPartial | undefined> {
+    await this.#beginning?.catch(() => undefined);
+    return this.#begun;
   }
 
   get recoveredSizeBytes(): number | undefined {
-    return this.#partial.recovered.sizeBytes;
+    return this.#recovered.sizeBytes;
   }
 
   get recoveredSpans(): readonly Span[] {
-    return this.#partial.recovered.spans;
+    return this.#recovered.spans;
   }
 
   /** Bytes that are booked. */
@@ -55,7 +94,13 @@ export class FillFile {
 
   /** All of it will come, and there is little of it. */
   holdInMemory(sizeBytes: number): void {
+    this.#context.heldMemory.take(sizeBytes);
     this.#memory = new Uint8Array(sizeBytes);
+  }
+
+  #letGoOfMemory(): void {
+    if (this.#memory !== undefined) this.#context.heldMemory.release(this.#memory.length);
+    this.#memory = undefined;
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
@@ -64,32 +109,37 @@ export class FillFile {
   }
 
   async #writeFile(offset: number, bytes: Uint8Array): Promise<void> {
-    await withRoom(this.#context.space, bytes.length, () => this.#partial.write(offset, bytes));
+    const { partial } = await this.#begin();
+    await withRoom(this.#context.space, bytes.length, () => partial.write(offset, bytes));
   }
 
   /** Bytes have been written: `prefixEnd` is the first one that is missing. */
   onWritten(prefixEnd: number): void {
     if (this.#memory !== undefined) return;
-    this.#partial.advanceHash(prefixEnd);
-    this.#journal.touch();
+    this.#begun?.partial.advanceHash(prefixEnd);
+    this.#begun?.journal.touch();
+  }
+
+  /** Bytes from `position` on, at most up to `end`, where they are in memory: nobody may change them. */
+  peek(position: number, end: number): Uint8Array | undefined {
+    return this.#memory?.subarray(position, end);
   }
 
   async read(position: number, into: Uint8Array): Promise<number> {
-    if (this.#memory === undefined) return await this.#partial.read(position, into);
+    if (this.#memory === undefined) return await (await this.#begin()).partial.read(position, into);
     const bytes = this.#memory.subarray(position, position + into.length);
     into.set(bytes);
     return bytes.length;
   }
 
   async verify(sizeBytes: number): Promise<boolean> {
-    if (this.#memory === undefined) return await this.#partial.verify(sizeBytes);
-    const { digest } = this.#partial;
-    return computeDigest(digestAlgorithm(digest), this.#memory) === digest;
+    if (this.#memory === undefined) return await (await this.#begin()).partial.verify(sizeBytes);
+    return computeDigest(digestAlgorithm(this.#digest), this.#memory) === this.#digest;
   }
 
   async forkHash(end: number): Promise<StreamHash> {
     await this.#flush();
-    return await this.#partial.forkHash(end);
+    return await (await this.#begin()).partial.forkHash(end);
   }
 
   /** From here on the file has what was in memory. */
@@ -98,21 +148,32 @@ export class FillFile {
     for (const { start, end } of this.#segments.here.spans) {
       await this.#writeFile(start, this.#memory.subarray(start, end));
     }
-    this.#memory = undefined;
+    this.#letGoOfMemory();
   }
 
   /** Makes content of it; false when the disk refused, then nothing is kept. */
   async commit(object: StoredObject): Promise<boolean> {
     try {
-      await this.#journal.stop();
-      await this.#flush();
-      await this.#partial.commit(object);
+      if (this.#begun === undefined && this.#memory !== undefined) await this.#put(object, this.#memory);
+      else await this.#commitFile(object);
       return true;
     } catch (error) {
       this.#context.onStoreError('commit', error);
-      await this.#tryTo('abort', () => this.#partial.abort());
+      await this.#abort();
       return false;
     }
+  }
+
+  async #put(object: StoredObject, bytes: Uint8Array): Promise<void> {
+    const { content, space } = this.#context;
+    await withRoom(space, bytes.length, () => content.put(object, bytes, { isAwaited: false }));
+  }
+
+  async #commitFile(object: StoredObject): Promise<void> {
+    const { partial, journal } = await this.#begin();
+    await journal.stop();
+    await this.#flush();
+    await partial.commit(object);
   }
 
   /** The booking ends; after a commit in the turn in which the catalog takes the object over. */
@@ -121,25 +182,32 @@ export class FillFile {
     this.#releaseSpace = undefined;
   }
 
-  /** Keeps what is here for a later fill. */
+  /** Keeps what is here for a later fill; of a small object only if there is a file already. */
   async keep(): Promise<void> {
+    const end = await this.#end();
     await this.#tryTo('journal', async () => {
+      if (end === undefined) return;
       await this.#flush();
-      await this.#journal.save();
+      await end.journal.save();
     });
-    await this.#tryTo('park', () => this.#partial.park());
+    await this.#tryTo('park', async () => await end?.partial.park());
     this.unreserve();
   }
 
   async discard(): Promise<void> {
-    await this.#tryTo('journal', () => this.#journal.stop());
-    await this.#tryTo('abort', () => this.#partial.abort());
+    await this.#tryTo('journal', async () => await (await this.#end())?.journal.stop());
+    await this.#abort();
     this.unreserve();
+  }
+
+  async #abort(): Promise<void> {
+    await this.#tryTo('abort', async () => await (await this.#end())?.partial.abort());
   }
 
   /** Once, when neither the fill nor a reader needs it. */
   close(): void {
-    void this.#tryTo('close', () => this.#partial.close());
+    this.#letGoOfMemory();
+    void this.#tryTo('close', async () => await (await this.#end())?.partial.close());
   }
 
   async #tryTo(operation: string, act: () => Promise<void>): Promise<void> {

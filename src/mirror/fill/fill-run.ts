@@ -62,7 +62,9 @@ export class FillRun {
   async #begin(): Promise<void> {
     await this.#start.after;
     try {
-      this.fill.file = await FillFile.open(this.fill.digest, this.fill.segments, this.#context);
+      const { digest, segments } = this.fill;
+      const { sizeHintBytes } = this.#start;
+      this.fill.file = await FillFile.open({ digest, segments, sizeHintBytes, context: this.#context });
     } catch (error) {
       await this.#bypass('begin', error);
       return;

@@ -2,12 +2,15 @@ import type { Digest } from '../../oci/digest.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillRun, type FillStart } from './fill-run.ts';
 import type { Fill } from './fill.ts';
+import { HeldMemory } from './held-memory.ts';
 
 /** How many digests are remembered for having come wrong. */
 const maxSuspects = 1000;
+/** A disk that hangs must not cost more memory than this; then fills begin with it, and go around it. */
+const maxHeldBytes = 32 * 1024 * 1024;
 
 /** What the fills need from outside, and whom they tell; the rest of their context is made here. */
-export type FillsOptions = Omit<FillContext, 'mayFinishUnread' | 'onEnded'>;
+export type FillsOptions = Omit<FillContext, 'heldMemory' | 'mayFinishUnread' | 'onEnded'>;
 
 /** All fills: at most one per digest. */
 export class Fills {
@@ -19,6 +22,7 @@ export class Fills {
   constructor(options: FillsOptions) {
     this.#context = {
       ...options,
+      heldMemory: new HeldMemory(maxHeldBytes),
       mayFinishUnread: (digest, remainingBytes) => this.#mayFinishUnread(digest, remainingBytes),
       onEnded: (report) => this.#onEnded(report),
     };

@@ -9,6 +9,11 @@ import type { BodyChunk, BodyReader, Demand, Outcome, ServedBlob } from '../pull
 import type { Source } from './sources.ts';
 import type { Visibility } from '../visibility.ts';
 
+/** Without it an exception with its stack would be made each time, which nobody sees. */
+const closed = new DOMException('the body is closed', 'AbortError');
+/** As much as a client gets at a time from a file. */
+const heldChunkBytes = 256 * 1024;
+
 export interface FollowOptions {
   readonly fill: Fill;
   readonly source: Source;
@@ -135,7 +140,7 @@ class FollowedBody implements BodyReader {
 
   close(): void {
     if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
+    this.#closing.abort(closed);
     if (this.#reads === 0) this.#finish();
   }
 
@@ -188,6 +193,8 @@ class FollowedBody implements BodyReader {
 
   async #readChunk(end: number): Promise<BodyChunk | undefined> {
     const { chunks, file } = this.#fill;
+    const held = file?.peek(this.#position, Math.min(end, this.#position + heldChunkBytes));
+    if (held !== undefined) return { bytes: held, release() {} };
     try {
       return await chunks.read({
         position: this.#position,

@@ -17,6 +17,9 @@ import { fetchSegment } from './segment-fetch.ts';
 import type { Plan, Segment, Segments } from './segments.ts';
 import type { Source, Sources } from './sources.ts';
 
+/** Without it an exception with its stack would be made each time, which nobody sees. */
+const ended = new DOMException('the transfer has ended', 'AbortError');
+
 /** What the readers of a fill want fetched, at this moment. */
 export interface Wish extends Pick<Plan, 'waiting' | 'isWhole' | 'asked' | 'demandBytes'> {
   readonly hasReaders: boolean;
@@ -94,7 +97,7 @@ export class Transfer {
     this.#pauseTimer?.stop();
     this.#rampTimer?.stop();
     this.#leaveQueue?.();
-    for (const abort of this.#running.keys()) abort.abort();
+    for (const abort of this.#running.keys()) abort.abort(ended);
   }
 
   #startOne(): boolean {

@@ -31,6 +31,40 @@ describe('an object small enough to be verified before its headers', () => {
     expect(bench.content.objects.size).toBe(0);
   });
 
+  test('that is known to be small has no file before it is content, and does without one', async () => {
+    bench.content.failing.set('begin', broken);
+    const pull = bench.pull(content, { sizeHintBytes: content.length });
+    await bench.settle();
+    bench.upstream.last.answer(content).send(content).end();
+    await bench.settle();
+    expect(pull.bytes.equals(content)).toBe(true);
+    expect(bench.storeErrors).toEqual([]);
+    expect(bench.content.objects.get(digest)?.bytes.equals(content)).toBe(true);
+  });
+
+  test('reaches its readers also when the disk refuses all of it', async () => {
+    bench.content.failing.set('put', broken);
+    const pull = bench.pull(content, { sizeHintBytes: content.length });
+    await bench.settle();
+    bench.upstream.last.answer(content).send(content).end();
+    await bench.settle();
+    expect(pull.end).toBe('complete');
+    expect(pull.bytes.equals(content)).toBe(true);
+    expect(bench.storeErrors).toEqual(['commit']);
+    expect(bench.committed).toEqual([]);
+  });
+
+  test('is collected in a file after all when upstream has more of it than was said', async () => {
+    const large = randomBytes(2_000_000);
+    const pull = bench.pull(large, { sizeHintBytes: 1000 });
+    await bench.settle();
+    bench.upstream.last.answer(large).send(large).end();
+    await bench.settle();
+    expect(pull.end).toBe('complete');
+    expect(pull.bytes.equals(large)).toBe(true);
+    expect(bench.content.objects.get(computeDigest('sha256', large))?.bytes.equals(large)).toBe(true);
+  });
+
   test('is content once it is on file', async () => {
     const pull = bench.pull(content);
     await bench.settle();
@@ -52,16 +86,27 @@ describe('an object small enough to be verified before its headers', () => {
     expect(bench.content.objects.size).toBe(0);
   });
 
-  test('of which only a part was wanted leaves that part for a later fill', async () => {
-    const pull = bench.pull(content, { demand: { type: 'from', start: 0, end: 1000 }, sizeHintBytes: content.length });
+  test('of which only a part was wanted leaves that part for a later fill, if nobody knew that it is small', async () => {
+    await pullPart(undefined);
+    const parked = bench.content.parked.get(digest);
+    expect(parked?.spans).toEqual([{ start: 0, end: 1000 }]);
+    expect(parked?.bytes.subarray(0, 1000).equals(content.subarray(0, 1000))).toBe(true);
+  });
+
+  test('that was known to be small leaves nothing of which only a part was wanted', async () => {
+    await pullPart(content.length);
+    expect(bench.content.parked.size).toBe(0);
+    expect(bench.content.objects.size).toBe(0);
+  });
+
+  async function pullPart(sizeHintBytes: number | undefined): Promise<void> {
+    const hint = sizeHintBytes === undefined ? {} : { sizeHintBytes };
+    const pull = bench.pull(content, { demand: { type: 'from', start: 0, end: 1000 }, ...hint });
     await bench.settle();
     const { span } = bench.upstream.last;
     bench.upstream.last.answer(content).send(content.subarray(span?.start, 1000));
     await bench.settle();
     pull.leave();
     await bench.settle();
-    const parked = bench.content.parked.get(digest);
-    expect(parked?.spans).toEqual([{ start: 0, end: 1000 }]);
-    expect(parked?.bytes.subarray(0, 1000).equals(content.subarray(0, 1000))).toBe(true);
-  });
+  }
 });
