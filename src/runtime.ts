@@ -17,7 +17,9 @@ const threadPoolSize = '32';
  * that grows with the number of requests is what mirrors beside small containers cannot have. Read at the start only.
  */
 const nurseryFlag = '--max-semi-space-size';
-const flags: readonly string[] = [`${nurseryFlag}=4`];
+/** As above: thousands of clients leave 50 MB of garbage a second, and V8 would let it grow to three times what is in use. */
+const heapGrowth = '--heap-growing-percent=30';
+const flags: readonly string[] = [`${nurseryFlag}=4`, heapGrowth];
 
 /** As above: glibc keeps freed memory for each thread of the pool, unless it is told to share. */
 const environment = { UV_THREADPOOL_SIZE: threadPoolSize, MALLOC_ARENA_MAX: '2' } as const;

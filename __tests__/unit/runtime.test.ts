@@ -45,7 +45,7 @@ describe('the runtime', () => {
     const become = (nodePath: string, args: readonly string[]): void => void became.push([nodePath, ...args]);
     // Where a process cannot be replaced it runs on as it is.
     await expect(ensureRuntime({ version: '26.10.0', execArgv: ['--cpu-prof'], become })).resolves.toBe(true);
-    expect(became).toEqual([[process.execPath, '--max-semi-space-size=4', '--cpu-prof']]);
+    expect(became).toEqual([[process.execPath, '--max-semi-space-size=4', '--heap-growing-percent=30', '--cpu-prof']]);
   });
 
   test('starts the program again under the packaged Node, and passes its exit status on', async () => {

@@ -17,6 +17,7 @@ import { answerManifest } from './manifests.ts';
 import { createRecalledAnswers } from './recalled.ts';
 import { createRequestReports, type RequestReports } from './request-log.ts';
 import { parseRoute, type Route } from './route.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 export interface MirrorAppOptions {
   readonly mirror: Mirror;
@@ -52,13 +53,14 @@ type AppResponse = Response<unknown, Locals>;
 export function createMirrorApp(options: MirrorAppOptions): RequestListener {
   const addresses = createAddressIndex(options.addresses);
   const report = createRequestReports(options);
+  const turns = new TurnBudget();
   const app = express();
   app.disable('x-powered-by');
   // Express would add weak ETags and answer conditions by them.
   app.disable('etag');
   app.set('query parser', false);
   app.use((request: Request, response: AppResponse, next: NextFunction) => {
-    begin(request, response, { ...options, report });
+    begin(request, response, { ...options, report, turns });
     next();
   });
   app.use((request: Request, _response: AppResponse, next: NextFunction) => {
@@ -84,13 +86,14 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
 function begin(
   request: Request,
   response: AppResponse,
-  options: MirrorAppOptions & { readonly report: RequestReports },
+  options: MirrorAppOptions & { readonly report: RequestReports; readonly turns: TurnBudget },
 ): void {
   // Neither a byte more nor a byte less than Content-Length says may go out under a digest.
   response.strictContentLength = true;
   setHeaders(response, commonHeaders);
   const { writeIdleMs = defaultWriteIdleMs, headerDelayMs = 1_000 } = options.limits;
-  const exchange = openExchange(response, request.originalUrl, { clock: options.clock, writeIdleMs, headerDelayMs });
+  const { clock, turns } = options;
+  const exchange = openExchange(response, request.originalUrl, { clock, turns, writeIdleMs, headerDelayMs });
   response.locals.exchange = exchange;
   response.once('close', () => options.report(exchange));
   // A body is never read, so the connection cannot be used again; nor does it ever become another protocol.

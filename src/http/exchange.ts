@@ -5,6 +5,7 @@ import type { BodyReader, Outcome } from '../mirror/pull.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { headerNames } from './headers.ts';
 import type { Route } from './route.ts';
+import type { TurnBudget } from './turn-budget.ts';
 import { writeBody } from './write-body.ts';
 
 export interface Exchange {
@@ -31,6 +32,7 @@ export interface Exchange {
 
 export interface ExchangeOptions {
   readonly clock: Clock;
+  readonly turns: TurnBudget;
   readonly writeIdleMs: number;
   readonly headerDelayMs: number;
 }

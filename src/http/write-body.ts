@@ -2,9 +2,12 @@
 import type { ServerResponse } from 'node:http';
 import type { BodyReader } from '../mirror/pull.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 export interface WriteBodyOptions {
   readonly clock: Clock;
+  /** Shared by all bodies of this process. */
+  readonly turns: TurnBudget;
   /** A client that takes nothing for this long, while bytes wait for it, is dropped. */
   readonly writeIdleMs: number;
   /**
@@ -104,6 +107,7 @@ function createWriter(response: ServerResponse, body: BodyReader, options: Write
   }
 
   async function writeSlice(slice: Uint8Array): Promise<void> {
+    if (isGone(response)) return;
     waitingSinceMs = clock.monotonicMs();
     const isTaken = await new Promise<boolean>((resolve) => {
       settle = resolve;
@@ -119,6 +123,7 @@ function createWriter(response: ServerResponse, body: BodyReader, options: Write
     async write(bytes) {
       for (let rest = bytes; rest.length > 0 && !isGone(response);) {
         const slice = isSlow ? rest.subarray(0, sliceBytes) : rest;
+        await options.turns.take(slice.length);
         await writeSlice(slice);
         rest = rest.subarray(slice.length);
       }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { TurnBudget } from '../../../src/http/turn-budget.ts';
 import { writeBody, type WriteBodyOptions } from '../../../src/http/write-body.ts';
 import { createSignal } from '../../support/signal.ts';
 import { startPull, type Pull, type PullOptions } from '../../support/raw-client.ts';
@@ -49,6 +50,7 @@ async function play(
       const reader = createChunkReader(steps, ledger);
       await writeBody(response, reader, {
         clock,
+        turns: new TurnBudget(),
         writeIdleMs: 120_000,
         headerDelayMs: 1_000,
         sizeBytes,
