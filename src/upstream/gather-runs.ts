@@ -1,7 +1,7 @@
 import { finished, type Readable } from 'node:stream';
 
 /** Two of them are in use for each body: one that fills, one in the reader's hands. */
-const runBytes = 256 * 1024;
+const runBytes = 512 * 1024;
 const maxSpareBuffers = 16;
 const spareBuffers: Buffer<ArrayBuffer>[] = [];
 

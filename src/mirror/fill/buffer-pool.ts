@@ -1,6 +1,6 @@
 import type { BodyChunk } from '../pull.ts';
 
-const largeBytes = 256 * 1024;
+const largeBytes = 512 * 1024;
 const smallBytes = 16 * 1024;
 
 /** A buffer lent by the pool; `release` gives it back, once. */

@@ -12,7 +12,7 @@ import type { Visibility } from '../visibility.ts';
 /** Without it an exception with its stack would be made each time, which nobody sees. */
 const closed = new DOMException('the body is closed', 'AbortError');
 /** As much as a client gets at a time from a file. */
-const heldChunkBytes = 256 * 1024;
+const heldChunkBytes = 512 * 1024;
 
 export interface FollowOptions {
   readonly fill: Fill;

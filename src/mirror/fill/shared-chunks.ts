@@ -2,7 +2,7 @@ import type { BodyChunk } from '../pull.ts';
 import type { BufferPool, LentBuffer } from './buffer-pool.ts';
 
 /** Chunks end at multiples of this, so that readers who follow each other meet in the same ones. */
-const chunkBytes = 256 * 1024;
+const chunkBytes = 512 * 1024;
 
 export interface ChunkRequest {
   readonly position: number;

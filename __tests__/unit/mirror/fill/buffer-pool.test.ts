@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { BufferPool, chunkOf, type LentBuffer } from '../../../../src/mirror/fill/buffer-pool.ts';
 
 const KiB = 1024;
-const large = 256 * KiB;
+const large = 512 * KiB;
 const small = 16 * KiB;
 
 /** Takes until nothing is left to take, without waiting. */
