@@ -21,6 +21,8 @@ export const plainGetBelowBytes = 16 * MiB;
 /** The first request for a blob of unknown size: small blobs come whole, large ones name their size. */
 export const firstPieceBytes = 16 * MiB;
 export const minPieceBytes = 8 * MiB;
+/** While only one piece has told how fast upstream is. */
+export const guessedPieceBytes = 32 * MiB;
 export const maxPieceBytes = 64 * MiB;
 /** Pieces of the last round among several connections. */
 export const minShareBytes = 4 * MiB;

@@ -5,6 +5,7 @@ import type { BlobStream } from '../../upstream/upstream.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import {
   firstPieceBytes,
+  guessedPieceBytes,
   maxPieceBytes,
   minPieceBytes,
   minShareBytes,
@@ -67,6 +68,8 @@ export class Transfer {
   #leaveQueue: (() => void) | undefined;
   /** Bytes a second of one connection, from the last window. */
   #rate = 0;
+  /** The same of the first piece, until a window has ended: where upstream is near, all may be here before that. */
+  #firstRate = 0;
   #windowBytes = 0;
 
   constructor(options: TransferOptions) {
@@ -148,7 +151,8 @@ export class Transfer {
    * is still busy with a large piece when the others have nothing more to do.
    */
   #pieceBytes(): number {
-    const piece = Math.min(maxPieceBytes, Math.max(minPieceBytes, Math.round(this.#rate * 2)));
+    const [rate, most] = this.#rate > 0 ? [this.#rate, maxPieceBytes] : [this.#firstRate, guessedPieceBytes];
+    const piece = Math.min(most, Math.max(minPieceBytes, Math.round(rate * 2)));
     const share = Math.ceil(this.#options.segments.missingBytes / (2 * this.#ramp.allowed));
     return this.#ramp.allowed === 1 ? piece : Math.min(piece, Math.max(share, minShareBytes));
   }
@@ -160,8 +164,12 @@ export class Transfer {
     this.#retry ??= new Retry(this.#options.limits.resumeForMs, this.#options.clock.monotonicMs());
     this.#watchRate();
     let failure: unknown;
+    const { position } = segment;
+    const startMs = this.#options.clock.monotonicMs();
     try {
       await this.#fetch(segment, source, isPlain, abort);
+      const elapsedMs = this.#options.clock.monotonicMs() - startMs;
+      if (elapsedMs > 0) this.#firstRate ||= ((segment.position - position) / elapsedMs) * 1000;
       if (segment.end === Infinity && !this.#isEnded) this.#options.onUnsizedEnd(segment.position);
     } catch (error) {
       failure = error;

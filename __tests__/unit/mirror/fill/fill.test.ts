@@ -240,6 +240,24 @@ describe('connections of a fill', () => {
     expect(asked).toBe(large.length);
   });
 
+  test('ask for more at a time as soon as the first piece has come fast', async () => {
+    const pull = bench.pull(large, { sizeHintBytes: large.length });
+    await bench.settle();
+    const first = bench.upstream.last;
+    first.answer(large).send(large.subarray(0, 4 * MiB));
+    await bench.pass(10);
+    first.send(large.subarray(4 * MiB, 8 * MiB)).end();
+    await bench.settle();
+    expect(bench.upstream.last.span).toEqual({ start: 8 * MiB, end: 40 * MiB });
+    bench.upstream.last
+      .answer(large)
+      .send(large.subarray(8 * MiB))
+      .end();
+    await bench.settle();
+    expect(pull.bytes.equals(large)).toBe(true);
+    expect(bench.upstream.requests).toHaveLength(2);
+  });
+
   test('never grow where upstream has no ranges', async () => {
     const pull = bench.pull(large, { sizeHintBytes: large.length });
     await bench.settle();
