@@ -1,5 +1,6 @@
 // Story: a disk that fails at one step of keeping a blob. The client gets its bytes; nothing is kept that may be bad.
 import { expect, test } from '@jest/globals';
+import { rmdir } from 'node:fs/promises';
 import { createSeededContent } from '../support/content.ts';
 import { expectWhole } from '../support/expectations.ts';
 import { setStage } from '../support/flow.ts';
@@ -28,6 +29,8 @@ interface Step {
   readonly name: string;
   readonly calls: readonly string[];
   readonly path: 'partial' | 'directory' | 'blob';
+  /** Somebody has taken the directory away. */
+  readonly isDirectoryGone?: boolean;
 }
 
 const steps: readonly Step[] = [
@@ -35,7 +38,7 @@ const steps: readonly Step[] = [
   { name: 'the fsync', calls: ['fsync'], path: 'partial' },
   { name: 'the rename', calls: ['rename'], path: 'partial' },
   { name: 'the fsync of the directory', calls: ['fsync'], path: 'directory' },
-  { name: 'the making of the directory', calls: ['mkdir'], path: 'directory' },
+  { name: 'the making of the directory', calls: ['mkdir'], path: 'directory', isDirectoryGone: true },
 ];
 
 describeWith({ programs: diskTools, root: true }, 'a disk that fails', () => {
@@ -62,26 +65,30 @@ describeWith({ programs: diskTools, root: true }, 'a disk that fails', () => {
   }
 
   for (const error of ['EIO', 'ENOSPC']) {
-    test.each(steps)(`with ${error} at $name of a commit costs no client a byte`, async ({ calls, path }) => {
-      const { upstream, mirror, gate, pulling } = await setUpFill();
-      const before = await storeErrors(mirror);
-      const stop = await disks.inject(mirror.pid, {
-        calls,
-        effect: `error=${error}`,
-        paths: [filesOf(mirror, blob)[path]],
-      });
-      gate.open();
-      expectWhole(await pulling.done, blob);
-      await untilSettled(mirror);
-      await untilDegraded(mirror);
-      expect(await isKept(mirror, blob)).toBe(false);
-      expect(await storeErrors(mirror)).toBeGreaterThan(before);
-      expectWhole(await pullBlob(mirror, cached), cached);
-      // Room is made on a full disk; on a broken one that would only throw away what is well.
-      if (error === 'EIO') expect(upstream.find({ method: 'GET', path: cached.digest })).toHaveLength(1);
-      await stop();
-      await expectRecovery(mirror);
-    });
+    test.each(steps)(
+      `with ${error} at $name of a commit costs no client a byte`,
+      async ({ calls, path, isDirectoryGone }) => {
+        const { upstream, mirror, gate, pulling } = await setUpFill();
+        if (isDirectoryGone === true) await rmdir(filesOf(mirror, blob).directory);
+        const before = await storeErrors(mirror);
+        const stop = await disks.inject(mirror.pid, {
+          calls,
+          effect: `error=${error}`,
+          paths: [filesOf(mirror, blob)[path]],
+        });
+        gate.open();
+        expectWhole(await pulling.done, blob);
+        await untilSettled(mirror);
+        await untilDegraded(mirror);
+        expect(await isKept(mirror, blob)).toBe(false);
+        expect(await storeErrors(mirror)).toBeGreaterThan(before);
+        expectWhole(await pullBlob(mirror, cached), cached);
+        // Room is made on a full disk; on a broken one that would only throw away what is well.
+        if (error === 'EIO') expect(upstream.find({ method: 'GET', path: cached.digest })).toHaveLength(1);
+        await stop();
+        await expectRecovery(mirror);
+      },
+    );
   }
 
   test('with EIO at the close of a blob that is safe already keeps it', async () => {

@@ -6,13 +6,15 @@ import { nodeFileSystem } from './file-system.ts';
 import { findPartialDigest, type StorePaths } from './paths.ts';
 import { StoreStartError } from './start-error.ts';
 
+const plentyOfFiles = 100_000;
+
 /** Makes what is missing. @throws StoreStartError, or what the system says of a directory it cannot write */
 export async function makeDirectories(paths: StorePaths): Promise<void> {
   for (const directory of [paths.fills, paths.quarantine, paths.blobs]) await makeDirectory(directory);
   for (const provenance of ['public', 'restricted']) {
     for (const algorithm of ['sha256', 'sha512']) await makeDirectory(join(paths.blobs, provenance, algorithm));
   }
-  await makeUsualDirectories(join(paths.blobs, 'public', 'sha256'));
+  await makeUsualDirectories(paths);
   // Content moves from one to the other by its name alone.
   const { dev } = await stat(paths.blobs);
   for (const directory of [paths.fills, paths.quarantine]) {
@@ -22,14 +24,23 @@ export async function makeDirectories(paths: StorePaths): Promise<void> {
   }
 }
 
-/** Where nearly all content goes: made once, since to make a directory durable costs as much as a small object. */
-async function makeUsualDirectories(parent: string): Promise<void> {
+/**
+ * Where nearly all content goes: made once, since to make a directory durable costs as much as a small object. A disk
+ * that does not have them to spare gets them one by one.
+ */
+async function makeUsualDirectories(paths: StorePaths): Promise<void> {
+  const parent = join(paths.blobs, 'public', 'sha256');
   const there = new Set(await readdir(parent));
   const all = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
   const missing = all.filter((name) => !there.has(name));
-  if (missing.length === 0) return;
-  await Promise.all(missing.map((name) => makeDirectory(join(parent, name))));
-  await syncDirectory(parent);
+  const { freeFiles } = await readDisk(paths);
+  if (missing.length === 0 || freeFiles < plentyOfFiles) return;
+  try {
+    await Promise.all(missing.map((name) => makeDirectory(join(parent, name))));
+    await syncDirectory(parent);
+  } catch {
+    // Whoever needs one makes it, and reports what the disk says.
+  }
 }
 
 async function makeDirectory(path: string): Promise<void> {
