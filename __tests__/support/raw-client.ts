@@ -76,6 +76,7 @@ export function startPull(address: string, path: string, options: PullOptions = 
   let received = 0;
   let firstByteMs: number | undefined;
   let isEnded = false;
+  let hasLeft = false;
   let waiting: NodeJS.Timeout | undefined;
   let response: IncomingMessage | undefined;
 
@@ -105,8 +106,9 @@ export function startPull(address: string, path: string, options: PullOptions = 
     });
     signal.raise();
   };
-  /** When all has come the request alone has nothing left to destroy, and would let what waits here be thrown away. */
+  /** When all has come the request alone has nothing left to destroy, and what waits here is thrown away as if it were read. */
   const leave = (): void => {
+    hasLeft = true;
     outgoing.destroy();
     response?.destroy();
   };
@@ -133,7 +135,7 @@ export function startPull(address: string, path: string, options: PullOptions = 
     response = incoming;
     head.resolve(incoming.statusCode ?? 0);
     incoming.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
-    incoming.on('end', () => finish(incoming.complete ? undefined : 'incomplete'));
+    incoming.on('end', () => finish(incoming.complete ? (hasLeft ? 'closed' : undefined) : 'incomplete'));
     // Only after the end all was handed out: the message may have come whole, and be destroyed before it was read.
     incoming.on('close', () => finish('closed'));
     if (options.neverReads !== true) incoming.on('data', onBytes);

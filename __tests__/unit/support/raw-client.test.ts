@@ -1,26 +1,32 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { startPull } from '../../support/raw-client.ts';
 
 const body = Buffer.alloc(50_000, 'b');
+const firstBytes = 10_000;
 let server: Server;
-let sendRest: () => void;
 let address: string;
+let sendRest: () => void;
+let sockets: Socket[];
 
+/** Keeps its connections: the end of one would tell a client that has left more than the answer does. */
 beforeEach(async () => {
-  server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-length': body.length });
-    response.write(body.subarray(0, 10_000));
-    sendRest = () => response.end(body.subarray(10_000));
+  sockets = [];
+  server = createServer((socket) => {
+    sockets.push(socket.on('error', () => {}));
+    socket.once('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+      socket.write(body.subarray(0, firstBytes));
+      sendRest = () => socket.write(body.subarray(firstBytes));
+    });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 
 afterEach(async () => {
-  server.closeAllConnections();
+  for (const socket of sockets) socket.destroy();
   server.close();
   await once(server, 'close');
 });
