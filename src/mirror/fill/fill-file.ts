@@ -1,5 +1,4 @@
 import { computeDigest, digestAlgorithm, type Digest } from '../../oci/digest.ts';
-import type { Span } from '../../oci/span.ts';
 import type { PartialContent, StoredObject, StreamHash } from '../../store/content-store.ts';
 import { withRoom, type FillContext } from './fill-context.ts';
 import { verifyFirstBytes } from './fill-limits.ts';
@@ -29,7 +28,8 @@ export class FillFile {
   /** None for what is probably small: that needs no file before it is content. */
   #begun: JournaledPartial | undefined;
   #beginning: Promise<JournaledPartial> | undefined;
-  #recovered: PartialContent['recovered'] = { spans: [], sizeBytes: undefined };
+  #isOver = false;
+  #recoveredSizeBytes: number | undefined;
   #releaseSpace: (() => void) | undefined;
   #reservedBytes = 0;
   /** Room for all of a small object, until that is on file. */
@@ -50,13 +50,15 @@ export class FillFile {
     const isSmall = sizeHintBytes !== undefined && sizeHintBytes <= verifyFirstBytes;
     if (isSmall && context.heldMemory.fits(sizeHintBytes)) return file;
     const { partial } = await file.#begin();
-    file.#recovered = partial.recovered;
+    file.#recoveredSizeBytes = partial.recovered.sizeBytes;
     for (const span of partial.recovered.spans) segments.here.add(span);
     return file;
   }
 
   async #begin(): Promise<JournaledPartial> {
-    return this.#begun ?? (await (this.#beginning ??= this.#beginNow()));
+    // Bytes may still come when all is over: a file that was begun for them would have nobody to end it.
+    if (this.#isOver && this.#beginning === undefined) throw new Error('the fill has let go of its file');
+    return await (this.#beginning ??= this.#beginNow());
   }
 
   async #beginNow(): Promise<JournaledPartial> {
@@ -66,18 +68,15 @@ export class FillFile {
     return this.#begun;
   }
 
-  /** What there is of a file once nobody begins one any more. */
+  /** What there is of a file; from here on nobody begins one. */
   async #end(): Promise<JournaledPartial | undefined> {
+    this.#isOver = true;
     await this.#beginning?.catch(() => undefined);
     return this.#begun;
   }
 
   get recoveredSizeBytes(): number | undefined {
-    return this.#recovered.sizeBytes;
-  }
-
-  get recoveredSpans(): readonly Span[] {
-    return this.#recovered.spans;
+    return this.#recoveredSizeBytes;
   }
 
   /** Bytes that are booked. */
