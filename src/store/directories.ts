@@ -6,6 +6,7 @@ import { nodeFileSystem } from './file-system.ts';
 import { findPartialDigest, type StorePaths } from './paths.ts';
 import { StoreStartError } from './start-error.ts';
 
+/** Where there are fewer to spare, 256 directories are not made before they are wanted. */
 const plentyOfFiles = 100_000;
 
 /** Makes what is missing. @throws StoreStartError, or what the system says of a directory it cannot write */
@@ -25,16 +26,14 @@ export async function makeDirectories(paths: StorePaths): Promise<void> {
 }
 
 /**
- * Where nearly all content goes: made once, since to make a directory durable costs as much as a small object. A disk
- * that does not have them to spare gets them one by one.
+ * Where nearly all content goes: made once, since to make a directory durable costs as much as a small object.
  */
 async function makeUsualDirectories(paths: StorePaths): Promise<void> {
   const parent = join(paths.blobs, 'public', 'sha256');
   const there = new Set(await readdir(parent));
   const all = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
   const missing = all.filter((name) => !there.has(name));
-  const { freeFiles } = await readDisk(paths);
-  if (missing.length === 0 || freeFiles < plentyOfFiles) return;
+  if (missing.length === 0 || (await readDisk(paths)).freeFiles < plentyOfFiles) return;
   try {
     await Promise.all(missing.map((name) => makeDirectory(join(parent, name))));
     await syncDirectory(parent);

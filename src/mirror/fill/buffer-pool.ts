@@ -1,6 +1,7 @@
 import type { BodyChunk } from '../pull.ts';
 
-const largeBytes = 512 * 1024;
+/** What a client gets at a time; the pool's large buffers hold one. */
+export const chunkBytes = 512 * 1024;
 const smallBytes = 16 * 1024;
 
 /** A buffer lent by the pool; `release` gives it back, once. */
@@ -19,7 +20,7 @@ export interface LentBuffer {
 export class BufferPool {
   readonly #maxBytes: number;
   readonly #free = new Map<number, Buffer[]>([
-    [largeBytes, []],
+    [chunkBytes, []],
     [smallBytes, []],
   ]);
   readonly #queue: ((buffer: LentBuffer) => void)[] = [];
@@ -39,7 +40,7 @@ export class BufferPool {
   }
 
   #tryTake(): LentBuffer | undefined {
-    const size = this.#lentBytes + largeBytes <= this.#maxBytes / 2 ? largeBytes : smallBytes;
+    const size = this.#lentBytes + chunkBytes <= this.#maxBytes / 2 ? chunkBytes : smallBytes;
     if (this.#lentBytes + size > this.#maxBytes) return undefined;
     this.#lentBytes += size;
     const bytes = this.#free.get(size)?.pop() ?? this.#allocate(size);

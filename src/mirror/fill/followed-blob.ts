@@ -1,7 +1,7 @@
 import { MirrorError } from '../../oci/errors.ts';
 import type { Span } from '../../oci/span.ts';
 import type { BypassStream, Bypasses } from './bypass.ts';
-import type { BufferPool } from './buffer-pool.ts';
+import { chunkBytes, type BufferPool } from './buffer-pool.ts';
 import { tailBytes, verifyFirstBytes } from './fill-limits.ts';
 import type { Fill } from './fill.ts';
 import type { Interest } from './interest.ts';
@@ -11,9 +11,6 @@ import type { Visibility } from '../visibility.ts';
 
 /** Without it an exception with its stack would be made each time, which nobody sees. */
 const closed = new DOMException('the body is closed', 'AbortError');
-/** As much as a client gets at a time from a file. */
-const heldChunkBytes = 512 * 1024;
-
 export interface FollowOptions {
   readonly fill: Fill;
   readonly source: Source;
@@ -193,7 +190,7 @@ class FollowedBody implements BodyReader {
 
   async #readChunk(end: number): Promise<BodyChunk | undefined> {
     const { chunks, file } = this.#fill;
-    const held = file?.peek(this.#position, Math.min(end, this.#position + heldChunkBytes));
+    const held = file?.peek(this.#position, Math.min(end, this.#position + chunkBytes));
     if (held !== undefined) return { bytes: held, release() {} };
     try {
       return await chunks.read({

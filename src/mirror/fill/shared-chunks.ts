@@ -1,8 +1,5 @@
 import type { BodyChunk } from '../pull.ts';
-import type { BufferPool, LentBuffer } from './buffer-pool.ts';
-
-/** Chunks end at multiples of this, so that readers who follow each other meet in the same ones. */
-const chunkBytes = 512 * 1024;
+import { chunkBytes, type BufferPool, type LentBuffer } from './buffer-pool.ts';
 
 export interface ChunkRequest {
   readonly position: number;
@@ -32,6 +29,7 @@ export class SharedChunks {
   /** At least one byte, unless `load` gives none: then undefined. Rejects as `load` does. */
   async read(request: ChunkRequest): Promise<BodyChunk | undefined> {
     const { position, end } = request;
+    // Chunks end at multiples, so that readers who follow each other meet in the same ones.
     const index = Math.floor(position / chunkBytes);
     let running = this.#loading.get(index);
     while (running !== undefined) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { computeDigest } from '../../../../src/oci/digest.ts';
-import { FillBench, nothing } from '../fakes/fill-bench.ts';
+import { FillBench, nothing, type Pull } from '../fakes/fill-bench.ts';
 
 const content = randomBytes(200_000);
 const digest = computeDigest('sha256', content);
@@ -16,6 +16,15 @@ beforeEach(() => {
 afterEach(async () => {
   expect(await bench.leftovers()).toEqual(nothing);
 });
+
+/** A pull that upstream answers with all of it, which a manifest has called `sizeHintBytes` long. */
+async function pullKnownSmall(bytes: Buffer, sizeHintBytes = bytes.length): Promise<Pull> {
+  const pull = bench.pull(bytes, { sizeHintBytes });
+  await bench.settle();
+  bench.upstream.last.answer(bytes).send(bytes).end();
+  await bench.settle();
+  return pull;
+}
 
 describe('an object small enough to be verified before its headers', () => {
   test.each(['write', 'commit'] as const)('reaches its readers whatever the disk says to the %s', async (operation) => {
@@ -33,10 +42,7 @@ describe('an object small enough to be verified before its headers', () => {
 
   test('that is known to be small has no file before it is content, and does without one', async () => {
     bench.content.failing.set('begin', broken);
-    const pull = bench.pull(content, { sizeHintBytes: content.length });
-    await bench.settle();
-    bench.upstream.last.answer(content).send(content).end();
-    await bench.settle();
+    const pull = await pullKnownSmall(content);
     expect(pull.bytes.equals(content)).toBe(true);
     expect(bench.storeErrors).toEqual([]);
     expect(bench.content.objects.get(digest)?.bytes.equals(content)).toBe(true);
@@ -44,10 +50,7 @@ describe('an object small enough to be verified before its headers', () => {
 
   test('reaches its readers also when the disk refuses all of it', async () => {
     bench.content.failing.set('put', broken);
-    const pull = bench.pull(content, { sizeHintBytes: content.length });
-    await bench.settle();
-    bench.upstream.last.answer(content).send(content).end();
-    await bench.settle();
+    const pull = await pullKnownSmall(content);
     expect(pull.end).toBe('complete');
     expect(pull.bytes.equals(content)).toBe(true);
     expect(bench.storeErrors).toEqual(['commit']);
@@ -56,10 +59,7 @@ describe('an object small enough to be verified before its headers', () => {
 
   test('is collected in a file after all when upstream has more of it than was said', async () => {
     const large = randomBytes(2_000_000);
-    const pull = bench.pull(large, { sizeHintBytes: 1000 });
-    await bench.settle();
-    bench.upstream.last.answer(large).send(large).end();
-    await bench.settle();
+    const pull = await pullKnownSmall(large, 1000);
     expect(pull.end).toBe('complete');
     expect(pull.bytes.equals(large)).toBe(true);
     expect(bench.content.objects.get(computeDigest('sha256', large))?.bytes.equals(large)).toBe(true);
