@@ -34,11 +34,12 @@ export async function makeForRounds<T>(stage: BenchStage, make: (round: number) 
 /** Nobody is still bringing in, or writing out, what was pulled before. */
 export async function settleFills(stage: BenchStage, contenders: readonly Contender[]): Promise<void> {
   for (const { adminUrl, daemon } of contenders) {
+    // Of others only the processor tells: docker-registry fetches once more for itself what it has given out.
     const isIdle = async (): Promise<boolean> =>
-      adminUrl !== undefined && (await readMetric(adminUrl, 'stowage_fills_running')) === 0;
-    // Of the others only the processor tells: docker-registry fetches once more for itself what it has given out.
-    const rests = async (): Promise<boolean> => daemon === undefined || (await restsFor(daemon.pid, restMs));
-    await pollUntil(adminUrl === undefined ? rests : isIdle, { what: 'no fills to run', deadlineMs: 60_000 });
+      adminUrl === undefined
+        ? daemon === undefined || (await restsFor(daemon.pid, restMs))
+        : (await readMetric(adminUrl, 'stowage_fills_running')) === 0;
+    await pollUntil(isIdle, { what: 'no fills to run', deadlineMs: 60_000 });
   }
   await stage.settleDisk();
 }

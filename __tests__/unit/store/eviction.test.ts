@@ -3,7 +3,16 @@ import { utimes } from 'node:fs/promises';
 import { createStorePaths } from '../../../src/store/paths.ts';
 import { openStore, type Store } from '../../../src/store/open-store.ts';
 import type { StoredObject } from '../../../src/store/content-store.ts';
-import { bytesOf, eventually, FakeClock, nextTurn, objectOf, storeOptions, useDirectory } from './fixtures.ts';
+import {
+  bytesOf,
+  eventually,
+  FakeClock,
+  lookEveryMs,
+  nextTurn,
+  objectOf,
+  storeOptions,
+  useDirectory,
+} from './fixtures.ts';
 
 const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 const noType = { mediaType: undefined };
@@ -108,7 +117,7 @@ describe('the quota', () => {
       await park(store, 'parked');
       const objects: StoredObject[] = [];
       for (let index = 0; index < 9; index += 1) objects.push(await add(store, clock, `o${index}`));
-      clock.advance(100);
+      clock.advance(lookEveryMs);
       await eventually(() => store.space.usage().leftoverBytes === 8192);
       objects.push(await add(store, clock, 'last'));
       await eventually(() => store.space.usage().leftoverBytes === 0);

@@ -93,6 +93,9 @@ export function storeOptions(path: string, changed: Partial<StoreOptions> = {}):
   };
 }
 
+/** So often the disk is looked at while there is room. */
+export const lookEveryMs = 100;
+
 /** Time that stands still until the test moves it. */
 export class FakeClock implements Clock {
   nowMs = 1_700_000_000_000;

@@ -4,11 +4,9 @@ import type { StoredObject } from '../../../src/store/content-store.ts';
 import { nodeFileSystem, type FileSystem } from '../../../src/store/file-system.ts';
 import { openStore, type Store, type StoreOptions } from '../../../src/store/open-store.ts';
 import { createStorePaths } from '../../../src/store/paths.ts';
-import { bytesOf, eventually, FakeClock, objectOf, storeOptions, useDirectory } from './fixtures.ts';
+import { bytesOf, eventually, FakeClock, lookEveryMs, objectOf, storeOptions, useDirectory } from './fixtures.ts';
 
 const directory = useDirectory();
-/** So often the disk is looked at while there is room. */
-const lookEveryMs = 100;
 const day = 24 * 60 * 60 * 1000;
 const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 
