@@ -144,6 +144,9 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   }
 }
 
+/** Clients ask for the next layer well within it, and nobody waits for what it delays. */
+const smallQuietMs = 50;
+
 function toFillLimits({ fill }: Config) {
   return {
     idleTimeoutMs: fill.idleTimeoutMs,
@@ -152,6 +155,7 @@ function toFillLimits({ fill }: Config) {
     maxConnections: fill.maxConnections,
     abandonedBytes: fill.abandonedBytes,
     maxBlobBytes: fill.maxBlobSizeBytes,
+    quietMs: smallQuietMs,
   };
 }
 

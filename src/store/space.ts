@@ -162,6 +162,9 @@ export function createSpace(options: SpaceOptions): Space {
   return {
     fits(sizeBytes) {
       const wantedBytes = sizeBytes + reservedBytes + content.lingeringBytes();
+      // Nearly always there is room beside all that is here. Only else it matters how much of that may go.
+      const isBesideAll = maxSizeBytes === 0 || wantedBytes + leftoverBytes + catalog.totals().bytes <= maxSizeBytes;
+      if (isBesideAll && sizeBytes + reservedBytes <= room.spareBytes) return true;
       const pinnedBytes = catalog.totalsByKind().pinned.bytes;
       const isWithinQuota = maxSizeBytes === 0 || wantedBytes + pinnedBytes <= maxSizeBytes;
       // What can be evicted counts as room; the look that `reserve` asks for makes it so.

@@ -81,6 +81,6 @@ function takeBuffer(): Buffer<ArrayBuffer> {
  * The socket's memory, 64 KiB a chunk, without waiting for the collector: V8 begins a full collection for every 32 MB
  * of it, which took a quarter of the processor.
  */
-function giveMemoryBack({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+function giveMemoryBack({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteOffset + byteLength) buffer.transfer(0);
 }

@@ -8,6 +8,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import type { FillLimits } from './fill-limits.ts';
 import type { HeldMemory } from './held-memory.ts';
+import type { Lull } from './lull.ts';
 import type { Source } from './sources.ts';
 
 /** Room in the store; the store's eviction fulfils it. */
@@ -50,6 +51,8 @@ export interface FillContext {
   readonly buffers: BufferPool;
   /** Of small objects that are not on file yet. */
   readonly heldMemory: HeldMemory;
+  /** Of small objects that come. */
+  readonly lull: Lull;
   readonly slots: ConnectionSlots;
   readonly limits: FillLimits;
   readonly clock: Clock;

@@ -1,7 +1,9 @@
 import { computeDigest, digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { PartialContent, StoredObject, StreamHash } from '../../store/content-store.ts';
+import type { BodyChunk } from '../pull.ts';
 import { withRoom, type FillContext } from './fill-context.ts';
 import { verifyFirstBytes } from './fill-limits.ts';
+import type { HeldBytes } from './held-memory.ts';
 import { Journal } from './journal.ts';
 import type { Segments } from './segments.ts';
 
@@ -33,7 +35,7 @@ export class FillFile {
   #releaseSpace: (() => void) | undefined;
   #reservedBytes = 0;
   /** Room for all of a small object, until that is on file. */
-  #memory: Uint8Array | undefined;
+  #memory: HeldBytes | undefined;
 
   private constructor(digest: Digest, segments: Segments, context: FillContext) {
     this.#digest = digest;
@@ -93,18 +95,17 @@ export class FillFile {
 
   /** All of it will come, and there is little of it. */
   holdInMemory(sizeBytes: number): void {
-    this.#context.heldMemory.take(sizeBytes);
-    this.#memory = new Uint8Array(sizeBytes);
+    this.#memory = this.#context.heldMemory.take(sizeBytes);
   }
 
   #letGoOfMemory(): void {
-    if (this.#memory !== undefined) this.#context.heldMemory.release(this.#memory.length);
+    this.#memory?.release();
     this.#memory = undefined;
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
     if (this.#memory === undefined) await this.#writeFile(offset, bytes);
-    else this.#memory.set(bytes, offset);
+    else this.#memory.bytes.set(bytes, offset);
   }
 
   async #writeFile(offset: number, bytes: Uint8Array): Promise<void> {
@@ -120,20 +121,20 @@ export class FillFile {
   }
 
   /** Bytes from `position` on, at most up to `end`, where they are in memory: nobody may change them. */
-  peek(position: number, end: number): Uint8Array | undefined {
-    return this.#memory?.subarray(position, end);
+  lend(position: number, end: number): BodyChunk | undefined {
+    return this.#memory?.lend(position, end);
   }
 
   async read(position: number, into: Uint8Array): Promise<number> {
     if (this.#memory === undefined) return await (await this.#begin()).partial.read(position, into);
-    const bytes = this.#memory.subarray(position, position + into.length);
+    const bytes = this.#memory.bytes.subarray(position, position + into.length);
     into.set(bytes);
     return bytes.length;
   }
 
   async verify(sizeBytes: number): Promise<boolean> {
     if (this.#memory === undefined) return await (await this.#begin()).partial.verify(sizeBytes);
-    return computeDigest(digestAlgorithm(this.#digest), this.#memory) === this.#digest;
+    return computeDigest(digestAlgorithm(this.#digest), this.#memory.bytes) === this.#digest;
   }
 
   async forkHash(end: number): Promise<StreamHash> {
@@ -145,7 +146,7 @@ export class FillFile {
   async #flush(): Promise<void> {
     if (this.#memory === undefined) return;
     for (const { start, end } of this.#segments.here.spans) {
-      await this.#writeFile(start, this.#memory.subarray(start, end));
+      await this.#writeFile(start, this.#memory.bytes.subarray(start, end));
     }
     this.#letGoOfMemory();
   }
@@ -153,7 +154,7 @@ export class FillFile {
   /** Makes content of it; false when the disk refused, then nothing is kept. */
   async commit(object: StoredObject): Promise<boolean> {
     try {
-      if (this.#begun === undefined && this.#memory !== undefined) await this.#put(object, this.#memory);
+      if (this.#begun === undefined && this.#memory !== undefined) await this.#put(object, this.#memory.bytes);
       else await this.#commitFile(object);
       return true;
     } catch (error) {
@@ -164,7 +165,8 @@ export class FillFile {
   }
 
   async #put(object: StoredObject, bytes: Uint8Array): Promise<void> {
-    const { content, space } = this.#context;
+    const { content, space, lull } = this.#context;
+    await lull.wait(bytes.length);
     await withRoom(space, bytes.length, () => content.put(object, bytes, { isAwaited: false }));
   }
 

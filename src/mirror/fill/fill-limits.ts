@@ -12,6 +12,8 @@ export interface FillLimits {
   readonly abandonedBytes: number;
   /** Where a blob of unknown size is cut off. */
   readonly maxBlobBytes: number;
+  /** How long no small object must have come before those that did are written to the disk. */
+  readonly quietMs: number;
 }
 
 const MiB = 1024 * 1024;

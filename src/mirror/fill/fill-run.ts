@@ -30,6 +30,7 @@ export class FillRun {
   readonly #start: FillStart;
   readonly #startedMs: number;
   readonly #transfer: Transfer;
+  readonly #endsComing: (() => void) | undefined;
   #receivedBytes = 0;
   #isReady = false;
   #isVerifying = false;
@@ -39,13 +40,12 @@ export class FillRun {
     this.#start = start;
     this.#context = context;
     this.#startedMs = context.clock.monotonicMs();
+    if ((start.sizeHintBytes ?? Infinity) <= verifyFirstBytes) this.#endsComing = context.lull.begin();
     this.fill = new Fill(start.digest, context.clock);
     this.fill.sources.join(start.upstream, start.repository);
     this.#transfer = this.#createTransfer();
-    this.fill.drive({
-      schedule: () => this.#isReady && this.#transfer.schedule(),
-      onUnread: () => this.#onUnread(),
-    });
+    const schedule = () => this.#isReady && this.#transfer.schedule();
+    this.fill.drive({ schedule, onUnread: () => this.#onUnread() });
     void this.#begin();
   }
 
@@ -277,24 +277,21 @@ export class FillRun {
 
   #finish(state: FillState, failure: MirrorError | undefined): void {
     this.#transfer.end();
+    this.#endsComing?.();
     this.fill.finish(state, failure);
   }
 
   async #close(result: FillReport['result'], end: (file: FillFile) => Promise<void>): Promise<void> {
-    if (this.fill.file !== undefined) await end(this.fill.file);
+    const { fill } = this;
+    if (fill.file !== undefined) await end(fill.file);
     this.#isOver = true;
-    if (this.fill.interests.size === 0) this.fill.file?.close();
-    this.#context.onEnded({
-      digest: this.fill.digest,
-      upstream: this.#start.upstream.name,
-      repository: this.#start.repository,
-      result,
-      sizeBytes: this.fill.sizeBytes,
-      receivedBytes: this.#receivedBytes,
-      durationMs: this.#context.clock.monotonicMs() - this.#startedMs,
-      provenance: this.fill.provenance,
-      error: this.fill.failure,
-    });
-    this.fill.setEnded();
+    if (fill.interests.size === 0) fill.file?.close();
+    const { upstream, repository } = this.#start;
+    const { digest, sizeBytes, provenance, failure: error } = fill;
+    const durationMs = this.#context.clock.monotonicMs() - this.#startedMs;
+    const receivedBytes = this.#receivedBytes;
+    const facts = { digest, upstream: upstream.name, repository, sizeBytes, receivedBytes, durationMs, provenance };
+    this.#context.onEnded({ ...facts, result, error });
+    fill.setEnded();
   }
 }

@@ -3,6 +3,7 @@ import type { FillContext, FillReport } from './fill-context.ts';
 import { FillRun, type FillStart } from './fill-run.ts';
 import type { Fill } from './fill.ts';
 import { HeldMemory } from './held-memory.ts';
+import { Lull } from './lull.ts';
 
 /** How many digests are remembered for having come wrong. */
 const maxSuspects = 1000;
@@ -10,7 +11,7 @@ const maxSuspects = 1000;
 const maxHeldBytes = 32 * 1024 * 1024;
 
 /** What the fills need from outside, and whom they tell; the rest of their context is made here. */
-export type FillsOptions = Omit<FillContext, 'heldMemory' | 'mayFinishUnread' | 'onEnded'>;
+export type FillsOptions = Omit<FillContext, 'heldMemory' | 'lull' | 'mayFinishUnread' | 'onEnded'>;
 
 /** All fills: at most one per digest. */
 export class Fills {
@@ -23,6 +24,7 @@ export class Fills {
     this.#context = {
       ...options,
       heldMemory: new HeldMemory(maxHeldBytes),
+      lull: new Lull({ clock: options.clock, quietMs: options.limits.quietMs }),
       mayFinishUnread: (digest, remainingBytes) => this.#mayFinishUnread(digest, remainingBytes),
       onEnded: (report) => this.#onEnded(report),
     };
@@ -56,6 +58,7 @@ export class Fills {
   /** Parks what runs and waits until every file is let go of. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#context.lull.close();
     while (this.#running.size > 0) {
       await Promise.all([...this.#running.values()].map((run) => run.park()));
     }

@@ -190,8 +190,8 @@ class FollowedBody implements BodyReader {
 
   async #readChunk(end: number): Promise<BodyChunk | undefined> {
     const { chunks, file } = this.#fill;
-    const held = file?.peek(this.#position, Math.min(end, this.#position + chunkBytes));
-    if (held !== undefined) return { bytes: held, release() {} };
+    const held = file?.lend(this.#position, Math.min(end, this.#position + chunkBytes));
+    if (held !== undefined) return held;
     try {
       return await chunks.read({
         position: this.#position,

@@ -23,6 +23,7 @@ export const fillLimits: FillLimits = {
   maxConnections: 4,
   abandonedBytes: 10 * 1024 ** 3,
   maxBlobBytes: 100 * 1024 ** 3,
+  quietMs: 0,
 };
 
 /** Fills over a store in memory, an upstream that the test answers and a clock that the test moves. */
