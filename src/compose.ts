@@ -113,7 +113,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   });
   const adminListener = createListener({
     clock,
-    handler: createAdminApp({ metrics: meter, health, isReady: () => isReady, hosts: config.admin.hosts }),
+    handler: createAdminApp({ metrics: meter, health, isReady: () => isReady, hosts: config.admin.hosts, api: [] }),
   });
   meter.gauge('fills_running', 'Fills that run now', () => mirror.stats().fills);
   meter.gauge('fill_readers', 'Pulls that follow running fills', () => mirror.stats().readers);

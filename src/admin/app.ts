@@ -1,6 +1,7 @@
 // The operator's side, on a listener of its own: metrics and health. May not know what the mirror serves or from where.
 import type { RequestListener } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
+import { createApiRouter, sendJson as send, type ApiRoutes } from './api-router.ts';
 import type { Metrics } from '../telemetry/create-metrics.ts';
 import type { Health } from '../telemetry/health.ts';
 import { createHostCheck } from './host-check.ts';
@@ -12,6 +13,8 @@ export interface AdminAppOptions {
   isReady(): boolean;
   /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port. */
   readonly hosts: readonly string[];
+  /** What the admin API consists of. */
+  readonly api: readonly ApiRoutes[];
 }
 
 /** The handler of the admin listener. It owns nothing. */
@@ -40,6 +43,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     response.setHeader('Content-Type', options.metrics.contentType);
     response.end(text);
   });
+  app.use('/api/v1', createApiRouter(options.api));
   app.use((_request: Request, response: Response) => send(response, 404, { error: 'there is nothing here' }));
   app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     if (response.headersSent) response.destroy();
@@ -48,12 +52,4 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   return (request, response) => {
     app(request, response);
   };
-}
-
-function send(response: Response, status: number, body: object): void {
-  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
-  response.statusCode = status;
-  response.setHeader('Content-Type', 'application/json');
-  response.setHeader('Content-Length', bytes.length);
-  response.end(bytes);
 }

@@ -19,6 +19,7 @@ export interface CatalogReads extends Pick<
   | 'listContent'
   | 'totals'
   | 'totalsByKind'
+  | 'childrenOf'
   | 'findDescriptor'
   | 'hasLink'
   | 'findTag'
@@ -83,6 +84,7 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
     findContent,
     findStored,
     hasLink,
+    childrenOf,
     listEvictable(kind, limit) {
       const wanted = limit + overlay.uses().size + overlay.contents().size;
       const stored = query((reader) => reader.listByUse(kind, wanted), []);

@@ -50,6 +50,8 @@ export interface Catalog {
 
   /** What the manifest lists, for size hints and for uses by way of the manifest. */
   setChildren(manifest: Digest, children: readonly Descriptor[]): Promise<void>;
+  /** What `setChildren` was last told; empty for what is no manifest here. */
+  childrenOf(manifest: Digest): readonly Descriptor[];
   /** The descriptor of `digest` in a manifest that is linked to this repository. A claim, not a fact. */
   findDescriptor(repository: RepositoryId, digest: Digest): Descriptor | undefined;
 

@@ -113,6 +113,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     findState: (key) => reads.findState(key),
     setState: (key, value) => write({ type: 'set-state', key, value }),
     setChildren: (manifest, children) => write({ type: 'set-children', manifest, children }),
+    childrenOf: (manifest) => reads.childrenOf(manifest),
     findDescriptor: (repository, digest) => reads.findDescriptor(repository, digest),
     hasLink: (repository, digest) => reads.hasLink(repository, digest),
     addLink(repository, digest) {

@@ -33,7 +33,7 @@ export const parts: Readonly<Record<string, PartRule>> = {
     types: ['store'],
     forbiddenBuiltIns: ['node:sqlite', ...processes],
   },
-  cli: { imports: ['config', 'oci'], types: [], forbiddenBuiltIns: ['node:sqlite'] },
+  cli: { imports: ['config', 'oci'], types: ['admin'], forbiddenBuiltIns: ['node:sqlite'] },
   compose: { imports: everyPart, types: [], forbiddenBuiltIns: [] },
   runtime: { imports: [], types: [], forbiddenBuiltIns: [] },
   main: { imports: [...everyPart, 'compose', 'runtime'], types: [], forbiddenBuiltIns: [] },
@@ -50,8 +50,9 @@ export const homes: Readonly<Record<string, readonly string[]>> = {
   pino: ['telemetry'],
   'prom-client': ['telemetry'],
   yaml: ['config'],
-  zod: ['config'],
+  zod: ['config', 'admin'],
   commander: ['cli'],
+  'cli-progress': ['cli'],
 };
 
 export const mostLines = 300;

@@ -100,6 +100,10 @@ export class MemoryCatalog implements Catalog {
     await Promise.resolve();
   }
 
+  childrenOf(manifest: Digest): readonly Descriptor[] {
+    return this.children.get(manifest) ?? [];
+  }
+
   findDescriptor(repository: RepositoryId, digest: Digest): Descriptor | undefined {
     for (const [manifest, children] of this.children) {
       const claim = children.find((child) => child.digest === digest);
