@@ -26,6 +26,12 @@ export interface AdminConfig {
   readonly listen: readonly ListenAddress[];
   /** Further values of `Host` that are let in, lower case, with or without port. */
   readonly hosts: readonly string[];
+  /** Absolute name of the file with the token that everybody needs; undefined: nobody does, and all of `listen` is loopback. */
+  readonly tokenFile: string | undefined;
+  /** Whether the file is made at start where there is none. */
+  readonly createsToken: boolean;
+  /** Whether `/metrics` needs no token. */
+  readonly hasOpenMetrics: boolean;
 }
 
 export interface CacheConfig {

@@ -15,7 +15,7 @@ export function formatConfig(config: Config): string {
       ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
       ...(config.instance !== undefined && { instance: config.instance }),
       catalog: config.catalog,
-      admin: { listen: formatListen(config.admin.listen), hosts: config.admin.hosts },
+      admin: formatAdmin(config),
       cache: {
         path: cache.path,
         maxSize: formatSize(cache.maxSizeBytes),
@@ -44,6 +44,16 @@ export function formatConfig(config: Config): string {
       upstreams: config.upstreams.map(formatUpstream),
     }),
   );
+}
+
+function formatAdmin({ admin }: Config) {
+  return {
+    listen: formatListen(admin.listen),
+    hosts: admin.hosts,
+    ...(admin.tokenFile !== undefined && { tokenFile: admin.tokenFile }),
+    createToken: admin.createsToken,
+    openMetrics: admin.hasOpenMetrics,
+  };
 }
 
 function formatUpstream(upstream: UpstreamConfig) {

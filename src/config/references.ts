@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { checkTokenFile } from './admin-rules.ts';
 import { describeFileError } from './file-error.ts';
 import type { Finding } from './problem.ts';
 import { asList, asMap, asText, type Path } from './tree.ts';
@@ -17,7 +18,7 @@ export interface Surroundings {
  * it may be the secret itself.
  */
 export function checkReferences(tree: unknown, surroundings: Surroundings): readonly Finding[] {
-  return asList(asMap(tree)['upstreams']).flatMap((item, index) => {
+  const ofUpstreams = asList(asMap(tree)['upstreams']).flatMap((item, index) => {
     const path = ['upstreams', index];
     const upstream = asMap(item);
     return [
@@ -28,6 +29,7 @@ export function checkReferences(tree: unknown, surroundings: Surroundings): read
       ),
     ].flat();
   });
+  return [...checkTokenFile(asMap(asMap(tree)['admin']), surroundings.directory), ...ofUpstreams];
 }
 
 type Keys = Readonly<Record<string, unknown>>;

@@ -18,7 +18,7 @@ export function resolveConfig(settings: Settings, directory: string): Config {
     publicUrl: settings.publicUrl,
     instance: settings.instance,
     catalog: settings.catalog,
-    admin: settings.admin,
+    admin: resolveAdmin(settings.admin, directory),
     cache: {
       path: resolve(directory, cache.path),
       maxSizeBytes: cache.maxSize,
@@ -47,6 +47,17 @@ export function resolveConfig(settings: Settings, directory: string): Config {
       freshness: { ...freshness, ...resolveOverrides(upstream) },
     })),
   });
+}
+
+function resolveAdmin(admin: Settings['admin'], directory: string): Config['admin'] {
+  const { listen, hosts, tokenFile, createToken, openMetrics } = admin;
+  return {
+    listen,
+    hosts,
+    tokenFile: tokenFile === undefined ? undefined : resolve(directory, tokenFile),
+    createsToken: createToken,
+    hasOpenMetrics: openMetrics,
+  };
 }
 
 /** The marked one, else Docker Hub, else the first (design section 8). */

@@ -1,3 +1,4 @@
+import { checkAdmin } from './admin-rules.ts';
 import { dockerHub } from './docker-hub.ts';
 import { findPin } from './pins.ts';
 import type { Finding } from './problem.ts';
@@ -12,6 +13,7 @@ export function checkRules(tree: unknown): readonly Finding[] {
   const upstreams = asList(asMap(tree)['upstreams']).map(asMap);
   return [
     ...checkListeners(asMap(tree)),
+    ...checkAdmin(asMap(tree)),
     ...checkHosts(upstreams),
     ...checkDefaults(upstreams),
     ...checkPins(asList(asMap(asMap(tree)['cache'])['pins']), upstreams),

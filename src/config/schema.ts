@@ -91,6 +91,9 @@ export const fileSchema = keysOf({
   admin: keysOf({
     listen: listenAddresses().prefault(defaultListen.admin),
     hosts: listOf(host()).prefault([]),
+    tokenFile: fileName().optional(),
+    createToken: flag().default(false),
+    openMetrics: flag().default(false),
   }).prefault({}),
   cache: keysOf({
     path: fileName().default('./data'),

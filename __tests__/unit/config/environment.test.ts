@@ -119,7 +119,7 @@ describe('variables', () => {
     const environment = {
       STOWAGE__LOG__LEVEL: 'loud',
       STOWAGE__CATALOG: 'maybe',
-      STOWAGE__ADMIN__LISTEN: '1.2.3.4:5,x',
+      STOWAGE__ADMIN__LISTEN: '127.0.0.1:5,x',
     };
     expect(problemsOf({ environment }).map((problem) => problem.split(':')[0])).toEqual([
       'STOWAGE__CATALOG',

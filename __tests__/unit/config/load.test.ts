@@ -16,7 +16,13 @@ describe('without a file', () => {
       publicUrl: undefined,
       instance: undefined,
       catalog: false,
-      admin: { listen: [{ host: '127.0.0.1', port: 5080 }], hosts: [] },
+      admin: {
+        listen: [{ host: '127.0.0.1', port: 5080 }],
+        hosts: [],
+        tokenFile: undefined,
+        createsToken: false,
+        hasOpenMetrics: false,
+      },
       cache: {
         path: '/nowhere/data',
         maxSizeBytes: 50 * 2 ** 30,
