@@ -1,7 +1,9 @@
 // Compose: a Config in, a running service out. The one file that knows every folder; it decides nothing.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ConfigurationState } from './admin/api-types.ts';
 import { createAdminApp } from './admin/app.ts';
+import { createOperatorSide } from './compose/operator-side.ts';
 import type { Config, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
 import { createMirrorApp } from './http/app.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
@@ -11,8 +13,10 @@ import { openStore, type Store } from './store/open-store.ts';
 import { systemClock, type Clock } from './telemetry/clock.ts';
 import { createLog } from './telemetry/create-log.ts';
 import { createMetrics, type Metrics } from './telemetry/create-metrics.ts';
+import { createEvents, type Events } from './telemetry/events.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
 import type { Log } from './telemetry/log.ts';
+import { createTraffic, meterTraffic, type Traffic } from './telemetry/traffic.ts';
 import { defaultTimeouts, type UpstreamOptions, type UpstreamUrlOptions } from './upstream/options.ts';
 import { createUpstreams, type Upstreams } from './upstream/upstreams.ts';
 
@@ -33,6 +37,8 @@ export interface Service {
 export interface ServiceOptions {
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** Absolute name of the file that the configuration came from; undefined: built-in defaults. */
+  readonly configFile?: string | undefined;
   readonly clock?: Clock;
   /** Default: pino on standard output. */
   readonly log?: Log;
@@ -43,15 +49,22 @@ interface Telemetry {
   readonly log: Log;
   readonly meter: Metrics;
   readonly health: Health;
+  readonly events: Events;
+  readonly traffic: Traffic;
 }
 
 /** Starts everything, or nothing: what was opened before a failure is closed again. */
 export async function startService(config: Config, options: ServiceOptions): Promise<Service> {
+  const log = options.log ?? createLog({ level: config.log.level });
+  const clock = options.clock ?? systemClock;
+  const traffic = createTraffic(clock);
   const telemetry: Telemetry = {
-    clock: options.clock ?? systemClock,
-    log: options.log ?? createLog({ level: config.log.level }),
-    meter: createMetrics(),
+    clock,
+    log,
+    traffic,
+    meter: meterTraffic(createMetrics(), traffic),
     health: createHealth(),
+    events: createEvents(log),
   };
   const instanceId = config.instance ?? randomUUID().slice(0, 8);
   const context = { ...telemetry, instanceId, version: options.version, timeouts: defaultTimeouts };
@@ -64,7 +77,15 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     telemetry.log.warn({ upstream: name }, 'shareCredentials: whoever reaches this mirror sees what its login sees');
   }
   try {
-    return await startWithStore(config, { upstreams, instanceId, ...telemetry });
+    const { version, configFile: file = null } = options;
+    const configuration = { file, loadedAt: new Date(clock.wallMs()).toISOString(), problems: [] };
+    return await startWithStore(config, {
+      upstreams,
+      instanceId,
+      version,
+      configuration: () => configuration,
+      ...telemetry,
+    });
   } catch (error) {
     await upstreams.close();
     throw error;
@@ -85,10 +106,13 @@ interface Parts extends Telemetry {
   readonly store: Store;
   readonly upstreams: Upstreams;
   readonly instanceId: string;
+  readonly version: string;
+  readonly configuration: () => ConfigurationState;
 }
 
 async function listen(config: Config, parts: Parts): Promise<Service> {
-  const { clock, log, meter, health, store, upstreams } = parts;
+  const { clock, log, meter, store, upstreams, traffic } = parts;
+  traffic.restore(store.catalog);
   const fallback = { ...config.cache.freshness, tagPolicies: [] };
   const freshness = new Map(
     config.upstreams.map((upstream) => [upstream.name, { ...upstream.freshness, tagPolicies: upstream.tagPolicies }]),
@@ -101,6 +125,16 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
   let isReady = false;
+  let mirrorAddresses: readonly ListenAddress[] = [];
+  const operator = await createOperatorSide({
+    ...parts,
+    mirror,
+    config: () => config,
+    mirrorAddresses: () => mirrorAddresses,
+    isReady: () => isReady,
+    findJob: () => undefined,
+    routes: [],
+  });
   const mirrorListener = createListener({
     clock,
     handler: createMirrorApp({
@@ -111,10 +145,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
       isCatalogEnabled: config.catalog,
     }),
   });
-  const adminListener = createListener({
-    clock,
-    handler: createAdminApp({ metrics: meter, health, isReady: () => isReady, hosts: config.admin.hosts, api: [] }),
-  });
+  const adminListener = createListener({ clock, handler: createAdminApp(operator.app) });
   meter.gauge('fills_running', 'Fills that run now', () => mirror.stats().fills);
   meter.gauge('fill_readers', 'Pulls that follow running fills', () => mirror.stats().readers);
   meter.gauge('client_connections', 'Open connections of clients', () => mirrorListener.connections);
@@ -122,13 +153,15 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   const closeAll = async (drainMs: number): Promise<void> => {
     await mirrorListener.close({ drainMs });
     await mirror.close();
+    operator.stream.close();
     await adminListener.close({ drainMs: 0 });
     await upstreams.close();
+    await traffic.close();
     await store.close();
   };
   try {
     const adminAddresses = await adminListener.listen(config.admin.listen);
-    const mirrorAddresses = await mirrorListener.listen(config.listen);
+    mirrorAddresses = await mirrorListener.listen(config.listen);
     isReady = true;
     let ending: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

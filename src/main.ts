@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Start, signals, exit status. Only `runtime` is loaded at once: the rest needs a Node that it first makes sure of.
 import { readFileSync } from 'node:fs';
+import type { ConfigSource } from './cli/context.ts';
 import type { Config } from './config/config.ts';
 import { ensureRuntime } from './runtime.ts';
 
@@ -20,11 +21,11 @@ if (await ensureRuntime()) {
 }
 
 /** Runs the mirror until a signal; a second signal ends the process at once. */
-async function serve(config: Config): Promise<void> {
+async function serve(config: Config, { file: configFile }: ConfigSource): Promise<void> {
   const { startService } = await import('./compose.ts');
   const { formatBanner } = await import('./cli/banner.ts');
   const starting = waitForEnd();
-  const service = await startService(config, { version: readVersion(), environment: process.env });
+  const service = await startService(config, { version: readVersion(), environment: process.env, configFile });
   process.stderr.write(formatBanner(config, { mirror: service.mirrorAddresses, admin: service.adminAddresses }));
   const end = await starting;
   if (end instanceof Error) {

@@ -289,5 +289,7 @@ export interface ClientSetup {
     readonly name: string;
     /** What `stowage client-config NAME` prints. */
     readonly text: string;
+    /** What cannot be said within it, a sentence each. */
+    readonly notes: readonly string[];
   }[];
 }

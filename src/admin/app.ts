@@ -1,10 +1,13 @@
-// The operator's side, on a listener of its own: metrics and health. May not know what the mirror serves or from where.
+// The operator's side, on a listener of its own: page, API, metrics and health. May not know what the mirror serves or from where.
 import type { RequestListener } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { createApiRouter, sendJson as send, type ApiRoutes } from './api-router.ts';
 import type { Metrics } from '../telemetry/create-metrics.ts';
 import type { Health } from '../telemetry/health.ts';
+import { refuseForeignPages, requireToken, setAccessHeaders } from './access.ts';
+import { createApiRouter, sendJson as send, type ApiRoutes } from './api-router.ts';
 import { createHostCheck } from './host-check.ts';
+import { createPage } from './page.ts';
+import type { AdminToken } from './token-file.ts';
 
 export interface AdminAppOptions {
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
@@ -13,6 +16,12 @@ export interface AdminAppOptions {
   isReady(): boolean;
   /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port. */
   readonly hosts: readonly string[];
+  /** What lets in to `/api/v1` and `/metrics`; undefined: nothing is needed. */
+  readonly token: AdminToken | undefined;
+  /** Whether `/metrics` needs no token in any case. */
+  readonly hasOpenMetrics: boolean;
+  /** Where the built page is, if it is. */
+  readonly pageDirectory: string;
   /** What the admin API consists of. */
   readonly api: readonly ApiRoutes[];
 }
@@ -27,8 +36,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   app.enable('strict routing');
   app.set('query parser', false);
   app.use((request: Request, response: Response, next: NextFunction) => {
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('Cache-Control', 'no-store');
+    setAccessHeaders(response);
     if (isOwnHost(request.headers.host, request.socket.localAddress)) next();
     else send(response, 403, { error: 'this Host is not one of admin.hosts' });
   });
@@ -38,12 +46,14 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     const { degraded } = options.health;
     send(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'unready', degraded });
   });
-  app.get('/metrics', async (_request, response) => {
+  const needsToken = requireToken(options.token);
+  app.get('/metrics', options.hasOpenMetrics ? letIn : needsToken, async (_request, response) => {
     const text = await options.metrics.render();
     response.setHeader('Content-Type', options.metrics.contentType);
     response.end(text);
   });
-  app.use('/api/v1', createApiRouter(options.api));
+  app.use('/api/v1', refuseForeignPages, needsToken, createApiRouter(options.api));
+  app.use(createPage(options.pageDirectory));
   app.use((_request: Request, response: Response) => send(response, 404, { error: 'there is nothing here' }));
   app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     if (response.headersSent) response.destroy();
@@ -52,4 +62,8 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   return (request, response) => {
     app(request, response);
   };
+}
+
+function letIn(_request: Request, _response: Response, next: NextFunction): void {
+  next();
 }

@@ -1,20 +1,9 @@
 import { Argument, type Command } from 'commander';
 import { isLoopbackUrl, resolvePublicUrl } from '../config/public-url.ts';
-import { formatBuildkitConfig } from './clients/buildkit.ts';
-import type { ClientConfig } from './clients/client-config.ts';
-import { formatContainerdConfig } from './clients/containerd.ts';
-import { formatDockerConfig } from './clients/docker.ts';
-import { toMirrorTarget, type MirrorTarget } from './clients/mirror-target.ts';
-import { formatPodmanConfig } from './clients/podman.ts';
+import { clients } from './clients/clients.ts';
+import { toMirrorTarget } from './clients/mirror-target.ts';
 import { addConfigOption, loadConfigOption, type ConfigOption } from './config-option.ts';
 import type { CliContext } from './context.ts';
-
-const clients = {
-  docker: formatDockerConfig,
-  containerd: formatContainerdConfig,
-  podman: formatPodmanConfig,
-  buildkit: formatBuildkitConfig,
-} satisfies Record<string, (target: MirrorTarget) => ClientConfig>;
 
 /** `client-config CLIENT`: what to paste so that CLIENT pulls through this mirror. */
 export function addClientConfig(program: Command, context: CliContext): void {

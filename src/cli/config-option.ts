@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
-import type { CliContext } from './context.ts';
+import { findConfigFile, loadConfig } from '../config/load.ts';
+import type { CliContext, ConfigSource } from './context.ts';
 
 export interface ConfigOption {
   readonly config?: string;
@@ -15,4 +16,10 @@ export function addConfigOption(command: Command): Command {
 /** @throws ConfigError */
 export function loadConfigOption(option: ConfigOption, context: CliContext): Config {
   return loadConfig({ file: option.config, environment: context.env, directory: context.cwd });
+}
+
+/** Which file `loadConfigOption` reads. */
+export function findConfigSource({ config }: ConfigOption, { cwd }: CliContext): ConfigSource {
+  const file = findConfigFile({ file: config, directory: cwd });
+  return { file: file === undefined ? undefined : resolve(cwd, file) };
 }

@@ -8,9 +8,15 @@ export interface CliContext {
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
   /** Runs the service until it ends; given by `main`. */
-  readonly serve: (config: Config) => Promise<void>;
+  readonly serve: (config: Config, source: ConfigSource) => Promise<void>;
   /** What `--version` prints. */
   readonly version: string;
+}
+
+/** Where a configuration came from. */
+export interface ConfigSource {
+  /** Absolute; undefined: built-in defaults. */
+  readonly file: string | undefined;
 }
 
 /** As much of a stream as commands need; `process.stdout` fits. */

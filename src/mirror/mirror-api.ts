@@ -1,4 +1,5 @@
 import type { RepositoryId } from '../oci/reference.ts';
+import type { FillFacts } from '../telemetry/events.ts';
 import type {
   BlobPull,
   Demand,
@@ -32,6 +33,8 @@ export interface Mirror {
   listCatalog(): readonly RepositoryId[];
   /** Facts for health and tests: fills running, readers attached. */
   stats(): MirrorStats;
+  /** The fills that run, in the order of their start. */
+  listFills(): readonly FillFacts[];
   /** Parks fills without readers, and waits for the rest to end. */
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type { Inventory } from '../store/inventory.ts';
 import type { Recent } from '../store/recent.ts';
 import type { StoreFaults } from '../store/store-faults.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import type { Events } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
@@ -42,6 +43,7 @@ export interface MirrorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly events: Pick<Events, 'publish'>;
   freshnessOf(upstream: string): FreshnessLimits;
 }
 
@@ -104,6 +106,7 @@ export function createMirror(options: MirrorOptions): Mirror {
     listReferrers: async (pull) => await listings.referrers(doorOf(pull), pull.digest, pull.artifactType),
     listCatalog: () => catalog.listPublicRepositories(),
     stats: () => ({ fills: fills.count, readers: fills.readers }),
+    listFills: () => fills.list(),
     close: async () => await fills.close(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Events } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog, ContentRecord, ContentTotals, EvictableKind } from './catalog.ts';
@@ -8,6 +9,7 @@ export interface EvictionOptions {
   readonly inventory: Inventory;
   readonly log: Log;
   readonly meter: Meter;
+  readonly events: Pick<Events, 'publish'>;
   readonly signal: AbortSignal;
   /** The quota that shares are taken of; what is here when there is none. */
   readonly limitBytes: () => number;
@@ -125,11 +127,16 @@ class Round {
       const done = await Promise.all(batch.slice(start, start + unlinksAtOnce).map((one) => this.#remove(one)));
       evicted += done.filter((isDone) => isDone).length;
     }
-    if (evicted > 0) this.#options.meter.evicted(evicted, this.#bytes - before);
+    if (evicted > 0) this.#tell(evicted, this.#bytes - before);
     // A disk on which nothing can be deleted is not tried over and over.
     else this.#isStuck = true;
     // Others may run: unlinking large files takes long.
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #tell(objects: number, bytes: number): void {
+    this.#options.meter.evicted(objects, bytes);
+    this.#options.events.publish({ type: 'evicted', objects, bytes });
   }
 
   async #remove({ digest }: ContentRecord): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Pin } from '../oci/pin.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import type { Events } from '../telemetry/events.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
@@ -61,6 +62,7 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly events: Pick<Events, 'publish'>;
   readonly health: Health;
   /** Default: Node's; a test may bring one that fails. */
   readonly fs?: FileSystem;

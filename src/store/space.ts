@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../telemetry/clock.ts';
+import type { Events } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog } from './catalog.ts';
@@ -38,6 +39,8 @@ export interface SpaceUsage {
   readonly reservedBytes: number;
   /** 0 means no limit. */
   readonly maxBytes: number;
+  /** Free on the file system beyond what must stay free; Infinity before anybody looked. */
+  readonly spareBytes: number;
 }
 
 export interface SpaceOptions {
@@ -51,6 +54,7 @@ export interface SpaceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly events: Pick<Events, 'publish'>;
 }
 
 /** Eviction begins above the quota and ends here, so that it does not run for every single object. */
@@ -197,6 +201,7 @@ export function createSpace(options: SpaceOptions): Space {
       lingeringBytes: content.lingeringBytes(),
       reservedBytes,
       maxBytes: maxSizeBytes,
+      spareBytes: room.spareBytes,
     }),
     settled: () => looks.settled(),
     async close() {

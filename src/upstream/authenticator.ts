@@ -37,6 +37,8 @@ export interface AuthenticatorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly health: Health;
+  /** The login is taken or refused, which it was not before. */
+  readonly onChange: () => void;
 }
 
 /** A refused login is not tried again for so long, unless the password changes: accounts get locked. */
@@ -59,11 +61,17 @@ export class Authenticator {
   #bearer: BearerChallenge | undefined;
   #isBasic = false;
   #noPingBeforeMs = -Infinity;
+  #complaint: string | undefined;
   #refused: { readonly account: string; readonly untilMs: number } | undefined;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#tokens = new TokenCache(options.clock);
+  }
+
+  /** Whether the login was refused or could not be read, the last time it was used. */
+  get isLoginRejected(): boolean {
+    return this.#complaint !== undefined;
   }
 
   /** What the first attempt goes with: a token that is at hand, or Basic where it is known to be wanted. */
@@ -119,7 +127,7 @@ export class Authenticator {
 
   /** A request with the login went through. */
   acceptLogin(): void {
-    if (this.#refused === undefined) return;
+    if (this.#complaint === undefined) return;
     this.#refused = undefined;
     this.#reportHealth(undefined);
   }
@@ -220,6 +228,9 @@ export class Authenticator {
 
   #reportHealth(reason: string | undefined): void {
     this.#options.health.report(`credentials:${this.#options.transport.name}`, reason);
+    const isChange = (reason === undefined) !== (this.#complaint === undefined);
+    this.#complaint = reason;
+    if (isChange) this.#options.onChange();
   }
 
   #warnOfRealm(host: string): void {

@@ -16,6 +16,7 @@ export interface BreakersOptions {
   /** Configured headers, for the registry's own origin. */
   readonly headers: Readonly<Record<string, string>>;
   readonly log: Log;
+  readonly onChange: () => void;
 }
 
 /** The breakers of one URL: the registry's host, and those of its token services. */
@@ -27,7 +28,7 @@ export interface Breakers {
   close(): void;
 }
 
-export function createBreakers({ transport, baseUrl, headers, log }: BreakersOptions): Breakers {
+export function createBreakers({ transport, baseUrl, headers, log, onChange }: BreakersOptions): Breakers {
   const { name: upstream } = transport;
   const byHost = new Map<string, Breaker>();
   const find = (url: URL): Breaker => {
@@ -42,6 +43,7 @@ export function createBreakers({ transport, baseUrl, headers, log }: BreakersOpt
       onChange(state) {
         if (state === 'open') log.warn({ upstream, host }, 'the upstream does not answer; it is only probed for now');
         if (state === 'closed') log.info({ upstream, host }, 'the upstream answers again');
+        onChange();
       },
     });
     const oldest = [...byHost.keys()].find((key) => key !== baseUrl.host);

@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import type { Clock } from '../telemetry/clock.ts';
+import type { Events } from '../telemetry/events.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
@@ -80,6 +81,7 @@ export interface UpstreamContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly events: Pick<Events, 'publish'>;
   readonly health: Health;
   readonly timeouts: UpstreamTimeouts;
   /** DNS; `dns.lookup` when silent. */

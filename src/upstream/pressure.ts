@@ -29,7 +29,7 @@ export interface Pressure {
   ask(wish: Wish, send: () => Promise<RedirectResponse>): Promise<PressedResponse>;
   /** `Transport.send` for hosts that have a breaker: the registry's and its token services'. */
   send(request: TransportRequest): Promise<TransportResponse>;
-  status(): UrlStatus;
+  status(): Omit<UrlStatus, 'isLoginRejected'>;
   /** Ends probes that are under way. */
   close(): void;
 }
@@ -43,6 +43,8 @@ export interface PressureOptions {
   readonly hasLogin: boolean;
   readonly reserve: number | undefined;
   readonly log: Log;
+  /** A breaker has changed, or a pause has begun. */
+  readonly onChange: () => void;
   readonly random: () => number;
 }
 
@@ -83,7 +85,10 @@ export function createPressure(options: PressureOptions): Pressure {
       if (status !== 429 && (status !== 503 || retryAfterMs === undefined)) return response;
       const waitMs = pauses.find(classes[kind], account)?.leftMs;
       const facts = { upstream, host: baseUrl.host, class: classes[kind], account, status, waitMs };
-      if (isNew) log.warn(facts, 'the upstream wants to be left alone; requests of this class pause');
+      if (isNew) {
+        log.warn(facts, 'the upstream wants to be left alone; requests of this class pause');
+        options.onChange();
+      }
       return waitMs === undefined ? response : { ...response, waitMs };
     },
     send: breakers.send,
@@ -91,6 +96,7 @@ export function createPressure(options: PressureOptions): Pressure {
       const rateLimits = (['anonymous', 'login'] as const).flatMap((account) => budget.find(account) ?? []);
       return {
         host: baseUrl.host,
+        url: `${baseUrl.origin}${baseUrl.pathname.replace(/\/$/, '')}`,
         pauses: pauses.list(),
         breakers: breakers.status(),
         rateLimits,

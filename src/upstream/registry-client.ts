@@ -22,7 +22,8 @@ export function createRegistryClient(
   isTagSource: boolean,
   context: UpstreamContext,
 ): RegistryClient {
-  const { clock, log, health } = context;
+  const { clock, log, health, events } = context;
+  const onChange = (): void => events.publish({ type: 'upstream-changed', upstream: upstream.name });
   const baseUrl = parseBaseUrl(urlOptions.url);
   const transport = createTransport(upstream, baseUrl, context);
   const { headers = {}, authHosts = [] } = urlOptions;
@@ -34,6 +35,7 @@ export function createRegistryClient(
     hasLogin,
     reserve: upstream.rateLimitReserve,
     log,
+    onChange,
     random: context.random ?? Math.random,
   });
   const credentials = urlOptions.login === undefined ? undefined : createCredentials(urlOptions.login, clock);
@@ -46,6 +48,7 @@ export function createRegistryClient(
     clock,
     log,
     health,
+    onChange,
   });
   return {
     hasLogin,
@@ -60,7 +63,7 @@ export function createRegistryClient(
       headers,
       isIdentified: Object.keys(headers).length > 0 || upstream.tls?.cert !== undefined,
     }),
-    status: () => pressure.status(),
+    status: () => ({ ...pressure.status(), isLoginRejected: authenticator.isLoginRejected }),
     async close() {
       pressure.close();
       await transport.close();

@@ -13,6 +13,10 @@ export interface UpstreamStatus {
 export interface UrlStatus {
   /** Host, with the port where it is written. */
   readonly host: string;
+  /** As configured, without any login. */
+  readonly url: string;
+  /** The login is refused or cannot be read, and requests go without it. */
+  readonly isLoginRejected: boolean;
   readonly pauses: readonly Pause[];
   /** The registry's and its token services', those that have been asked. */
   readonly breakers: readonly { readonly host: string; readonly state: BreakerState }[];

@@ -15,7 +15,10 @@ afterEach(async () => {
 async function start(options: Partial<AdminAppOptions> = {}): Promise<string> {
   const metrics = { render: async () => 'stowage_x 1\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' };
   const health = createHealth();
-  server = createServer(createAdminApp({ metrics, health, isReady: () => true, hosts: [], api: [], ...options }));
+  const access = { token: undefined, hasOpenMetrics: false, pageDirectory: '/nowhere' };
+  server = createServer(
+    createAdminApp({ metrics, health, isReady: () => true, hosts: [], api: [], ...access, ...options }),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -57,7 +60,6 @@ describe('the admin listener', () => {
   });
 
   test.each([
-    ['GET', '/'],
     ['GET', '/v2/'],
     ['GET', '/Metrics'],
     ['GET', '/metrics/'],

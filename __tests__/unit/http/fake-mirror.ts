@@ -55,6 +55,7 @@ export function createFakeMirror(parts: Partial<Mirror> = {}, ledger: Ledger = c
     },
     listCatalog: () => parts.listCatalog?.() ?? [],
     stats: () => ({ fills: 0, readers: ledger.openBodies }),
+    listFills: () => parts.listFills?.() ?? [],
     close: () => Promise.resolve(),
   };
 }

@@ -8,6 +8,7 @@ import { Eviction } from '../../../src/store/eviction.ts';
 import { createInventory } from '../../../src/store/inventory.ts';
 import { openSqliteCatalog } from '../../../src/store/sqlite-catalog.ts';
 import { createHealth } from '../../../src/telemetry/health.ts';
+import type { Happening } from '../../../src/telemetry/events.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../src/telemetry/metrics.ts';
 import { createManualClock } from '../http/manual-clock.ts';
@@ -19,6 +20,7 @@ export class EvictionBench {
   readonly clock = createManualClock(1_700_000_000_000);
   readonly content = new MemoryContentStore();
   readonly evicted: { objects: number; bytes: number }[] = [];
+  readonly happenings: Happening[] = [];
   readonly stop = new AbortController();
   limitBytes = 1_000_000;
   pins: readonly Pin[] = [];
@@ -93,7 +95,8 @@ export class EvictionBench {
     const parts = { catalog: this.catalog, log: silentLog, meter };
     const findLost = () => Promise.resolve(undefined);
     const inventory = createInventory({ ...parts, content: this.content, findLost, onOrphan: () => {} });
-    return new Eviction({ ...parts, inventory, signal: this.stop.signal, limitBytes: () => this.limitBytes });
+    const events = { publish: (happening: Happening) => void this.happenings.push(happening) };
+    return new Eviction({ ...parts, events, inventory, signal: this.stop.signal, limitBytes: () => this.limitBytes });
   }
 
   async #openCatalog(): Promise<Catalog> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createDigest, type Digest, type DigestAlgorithm } from '../../../src/oci/digest.ts';
 import type { ContentStore, ObjectName, StoredObject } from '../../../src/store/content-store.ts';
 import type { StoreOptions } from '../../../src/store/open-store.ts';
+import { silentEvents } from '../../../src/telemetry/events.ts';
 import { createHealth } from '../../../src/telemetry/health.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../src/telemetry/metrics.ts';
@@ -88,6 +89,7 @@ export function storeOptions(path: string, changed: Partial<StoreOptions> = {}):
     clock: systemClock,
     log: silentLog,
     meter: silentMeter,
+    events: silentEvents,
     health: createHealth(),
     ...changed,
   };

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { createDiskRoom } from '../../../src/store/disk-room.ts';
 import { openStore, type Store } from '../../../src/store/open-store.ts';
 import { createSpace, type Space } from '../../../src/store/space.ts';
+import { silentEvents } from '../../../src/telemetry/events.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../src/telemetry/metrics.ts';
 import { bytesOf, eventually, FakeClock, objectOf, storeOptions, useDirectory } from './fixtures.ts';
@@ -16,7 +17,7 @@ interface Disk {
 
 /** A store with five objects of 10,000 bytes, and the books over a disk that the test owns. */
 async function use(disk: Disk, run: (space: Space, store: Store) => Promise<void>): Promise<void> {
-  const parts = { clock: new FakeClock(), log: silentLog, meter: silentMeter };
+  const parts = { clock: new FakeClock(), log: silentLog, meter: silentMeter, events: silentEvents };
   const store = await openStore(storeOptions(directory(), parts));
   for (let index = 0; index < 5; index += 1) {
     const bytes = bytesOf(`o${index}`, 10_000);

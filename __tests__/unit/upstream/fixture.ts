@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../../src/telemetry/clock.ts';
+import type { Happening } from '../../../src/telemetry/events.ts';
 import { createHealth, type Health } from '../../../src/telemetry/health.ts';
 import { silentMeter, type Meter } from '../../../src/telemetry/metrics.ts';
 import type { UpstreamContext, UpstreamOptions, UpstreamUrlOptions } from '../../../src/upstream/options.ts';
@@ -50,6 +51,7 @@ export interface Fixture {
   /** Every log line as text. */
   readonly lines: readonly string[];
   readonly requests: readonly Parameters<Meter['upstreamRequest']>[0][];
+  readonly happenings: readonly Happening[];
   /** An upstream with one URL; closed by `close`. */
   open(
     url: string | UpstreamUrlOptions | readonly UpstreamUrlOptions[],
@@ -70,6 +72,7 @@ export function createFixture(overrides: Partial<UpstreamContext> = {}): Fixture
   const health = createHealth();
   const lines: string[] = [];
   const requests: Parameters<Meter['upstreamRequest']>[0][] = [];
+  const happenings: Happening[] = [];
   const write = (fields: object, message: string) => void lines.push(`${message} ${JSON.stringify(fields)}`);
   const context: UpstreamContext = {
     instanceId: 'a1',
@@ -78,6 +81,7 @@ export function createFixture(overrides: Partial<UpstreamContext> = {}): Fixture
     log: { debug: write, info: write, warn: write, error: write },
     meter: { ...silentMeter, upstreamRequest: (facts) => void requests.push(facts) },
     health,
+    events: { publish: (happening) => void happenings.push(happening) },
     timeouts: { connectMs: 5_000, headersMs: 30_000, bodyMs: 20_000 },
     random: () => 0,
     ...overrides,
@@ -89,6 +93,7 @@ export function createFixture(overrides: Partial<UpstreamContext> = {}): Fixture
     health,
     lines,
     requests,
+    happenings,
     open(url, more = {}) {
       const urls =
         typeof url === 'string'

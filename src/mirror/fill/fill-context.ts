@@ -2,6 +2,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { Provenance } from '../../oci/provenance.ts';
 import type { ContentStore, StoredObject } from '../../store/content-store.ts';
 import type { Clock } from '../../telemetry/clock.ts';
+import type { Events } from '../../telemetry/events.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Meter } from '../../telemetry/metrics.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -58,6 +59,7 @@ export interface FillContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly events: Pick<Events, 'publish'>;
   /** Whether the budget for fills without readers allows this one, with so much still to fetch, to go on. */
   mayFinishUnread(digest: Digest, remainingBytes: number): boolean;
   /** The object is content now; these sources have proven that they have it. */

@@ -1,6 +1,8 @@
 import type { Digest } from '../../oci/digest.ts';
 import { isMirrorError, MirrorError } from '../../oci/errors.ts';
+import type { FillFacts } from '../../telemetry/events.ts';
 import type { BlobStream, Upstream } from '../../upstream/upstream.ts';
+import { FillAccount } from './fill-account.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillFile } from './fill-file.ts';
 import { demandPieceBytes, reserveStepBytes, verifyFirstBytes, worthFinishingBytes } from './fill-limits.ts';
@@ -28,10 +30,9 @@ export class FillRun {
   readonly fill: Fill;
   readonly #context: FillContext;
   readonly #start: FillStart;
-  readonly #startedMs: number;
+  readonly #account: FillAccount;
   readonly #transfer: Transfer;
   readonly #endsComing: (() => void) | undefined;
-  #receivedBytes = 0;
   #isReady = false;
   #isVerifying = false;
   #isOver = false;
@@ -39,7 +40,7 @@ export class FillRun {
   constructor(start: FillStart, context: FillContext) {
     this.#start = start;
     this.#context = context;
-    this.#startedMs = context.clock.monotonicMs();
+    this.#account = new FillAccount(context.clock);
     if ((start.sizeHintBytes ?? Infinity) <= verifyFirstBytes) this.#endsComing = context.lull.begin();
     this.fill = new Fill(start.digest, context.clock);
     this.fill.sources.join(start.upstream, start.repository);
@@ -47,6 +48,12 @@ export class FillRun {
     const schedule = () => this.#isReady && this.#transfer.schedule();
     this.fill.drive({ schedule, onUnread: () => this.#onUnread() });
     void this.#begin();
+  }
+
+  describe(): FillFacts {
+    const { upstream, repository } = this.#start;
+    const more = { upstream: upstream.name, repository, connections: this.#transfer.connections };
+    return this.#account.describe(this.fill, more);
   }
 
   /** Ends for now; what is here is kept for later. Resolves when the file is let go of. */
@@ -96,9 +103,7 @@ export class FillRun {
       onAnswer: (source, stream) => this.#onAnswer(source, stream),
       write: (offset, bytes) => this.#write(offset, bytes),
       onWritten: () => this.#onWritten(),
-      onReceived: (bytes) => {
-        this.#receivedBytes += bytes;
-      },
+      onReceived: (bytes) => this.#account.receive(bytes),
       onUnsizedEnd: (sizeBytes) => this.#setSize(sizeBytes),
       onRefused: () => this.fill.progress.wakeAll(),
       onGivenUp: (error) => void this.#giveUp(error),
@@ -171,7 +176,7 @@ export class FillRun {
     }
     this.fill.file?.reserve(sizeBytes);
     // None of it may be on file, or on its way there.
-    const isUntouched = this.fill.segments.here.totalBytes === 0 && this.#receivedBytes === 0;
+    const isUntouched = this.fill.segments.here.totalBytes === 0 && this.#account.receivedBytes === 0;
     if (isUntouched && sizeBytes <= verifyFirstBytes) this.fill.file?.holdInMemory(sizeBytes);
     this.#checkComplete();
   }
@@ -288,9 +293,7 @@ export class FillRun {
     if (fill.interests.size === 0) fill.file?.close();
     const { upstream, repository } = this.#start;
     const { digest, sizeBytes, provenance, failure: error } = fill;
-    const durationMs = this.#context.clock.monotonicMs() - this.#startedMs;
-    const receivedBytes = this.#receivedBytes;
-    const facts = { digest, upstream: upstream.name, repository, sizeBytes, receivedBytes, durationMs, provenance };
+    const facts = { digest, upstream: upstream.name, repository, sizeBytes, provenance, ...this.#account.totals };
     this.#context.onEnded({ ...facts, result, error });
     fill.setEnded();
   }

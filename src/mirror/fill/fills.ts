@@ -1,4 +1,6 @@
 import type { Digest } from '../../oci/digest.ts';
+import { isMirrorError } from '../../oci/errors.ts';
+import type { FillFacts } from '../../telemetry/events.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
 import { FillRun, type FillStart } from './fill-run.ts';
 import type { Fill } from './fill.ts';
@@ -40,6 +42,12 @@ export class Fills {
     return readers;
   }
 
+  /** Those that bring content still or make it content, in the order of their start. */
+  list(): readonly FillFacts[] {
+    const live = [...this.#running.values()].filter(({ fill }) => fill.state === 'running' || fill.isVerified);
+    return live.map((run) => run.describe());
+  }
+
   /** The fill of this digest that takes readers. */
   find(digest: Digest): Fill | undefined {
     const fill = this.#running.get(digest)?.fill;
@@ -52,6 +60,7 @@ export class Fills {
     const avoidLastUrl = this.#suspects.delete(start.digest);
     const run = new FillRun({ ...start, avoidLastUrl, after: last?.ended ?? Promise.resolve() }, this.#context);
     this.#running.set(start.digest, run);
+    this.#context.events.publish({ type: 'fill-started', fill: run.describe() });
     return run.fill;
   }
 
@@ -74,7 +83,7 @@ export class Fills {
   }
 
   #onEnded(report: FillReport): void {
-    const { meter, log } = this.#context;
+    const { meter, log, events } = this.#context;
     // A fill that was started after this one had ended for its readers has taken its place.
     const fill = this.#running.get(report.digest)?.fill;
     if (fill !== undefined && fill.state !== 'running') this.#running.delete(report.digest);
@@ -84,6 +93,9 @@ export class Fills {
       seconds: report.durationMs / 1000,
       bytes: report.receivedBytes,
     });
+    const { digest, upstream, repository, result, sizeBytes, durationMs, error } = report;
+    const reason = isMirrorError(error) ? error.message : undefined;
+    events.publish({ type: 'fill-ended', digest, upstream, repository, result, sizeBytes, durationMs, reason });
     if (report.result === 'mismatch') this.#onMismatch(report);
     else log.info({ fill: report }, `fill ${report.result}`);
   }

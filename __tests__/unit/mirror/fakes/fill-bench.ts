@@ -10,6 +10,7 @@ import type { Demand, ServedBlob } from '../../../../src/mirror/pull.ts';
 import { Visibility } from '../../../../src/mirror/visibility.ts';
 import type { Catalog } from '../../../../src/store/catalog.ts';
 import type { StoredObject } from '../../../../src/store/content-store.ts';
+import type { Happening } from '../../../../src/telemetry/events.ts';
 import { silentLog } from '../../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../../src/telemetry/metrics.ts';
 import { createManualClock } from '../../http/manual-clock.ts';
@@ -33,6 +34,7 @@ export class FillBench {
   readonly upstream = new ScriptedBlobUpstream();
   readonly committed: { object: StoredObject; repositories: readonly string[] }[] = [];
   readonly storeErrors: string[] = [];
+  readonly happenings: Happening[] = [];
   readonly buffers = new BufferPool(64 * 1024 * 1024);
   readonly fills: Fills;
   readonly #visibility = new Visibility({ catalog: {} as Catalog, content: this.content });
@@ -62,6 +64,7 @@ export class FillBench {
       clock: this.clock,
       log: silentLog,
       meter: silentMeter,
+      events: { publish: (happening) => void this.happenings.push(happening) },
       onCommitted: (object, sources) => {
         this.committed.push({ object, repositories: sources.map((source) => source.repository) });
       },

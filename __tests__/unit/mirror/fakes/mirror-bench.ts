@@ -8,6 +8,7 @@ import type { ContentRecord } from '../../../../src/store/catalog.ts';
 import { createInventory } from '../../../../src/store/inventory.ts';
 import { createStoreFaults, type StoreFaults } from '../../../../src/store/store-faults.ts';
 import { createHealth } from '../../../../src/telemetry/health.ts';
+import { silentEvents } from '../../../../src/telemetry/events.ts';
 import { silentLog } from '../../../../src/telemetry/log.ts';
 import { silentMeter } from '../../../../src/telemetry/metrics.ts';
 import { createManualClock } from '../../http/manual-clock.ts';
@@ -67,6 +68,7 @@ export class MirrorBench {
     this.content.onDamaged = async (object) => await inventory.quarantine(object);
     this.mirror = createMirror({
       ...parts,
+      events: silentEvents,
       inventory,
       faults: this.faults,
       upstreams: { find: (name) => [this.upstream, this.other].find((upstream) => upstream.name === name) },

@@ -1,0 +1,48 @@
+import type { Clock } from '../../telemetry/clock.ts';
+import type { FillFacts } from '../../telemetry/events.ts';
+import type { Fill } from './fill.ts';
+import { RateMeter } from './rate-meter.ts';
+
+/** What a fill has received, and since when. */
+export class FillAccount {
+  readonly #clock: Clock;
+  readonly #rate: RateMeter;
+  readonly #startedMs: number;
+  readonly #startedWallMs: number;
+  #receivedBytes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#rate = new RateMeter(clock);
+    this.#startedMs = clock.monotonicMs();
+    this.#startedWallMs = clock.wallMs();
+  }
+
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  get totals(): { readonly receivedBytes: number; readonly durationMs: number } {
+    return { receivedBytes: this.#receivedBytes, durationMs: this.#clock.monotonicMs() - this.#startedMs };
+  }
+
+  receive(bytes: number): void {
+    this.#receivedBytes += bytes;
+    this.#rate.add(bytes);
+  }
+
+  describe(
+    { digest, sizeBytes, segments, interests }: Fill,
+    more: Pick<FillFacts, 'upstream' | 'repository' | 'connections'>,
+  ): FillFacts {
+    return {
+      ...more,
+      digest,
+      sizeBytes,
+      hereBytes: segments.here.totalBytes,
+      bytesPerSecond: this.#rate.bytesPerSecond,
+      readers: interests.size,
+      startedMs: this.#startedWallMs,
+    };
+  }
+}
