@@ -2,9 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createAdminApp } from './admin/app.ts';
+import { createImagesRoutes } from './admin/images-routes.ts';
 import type { Config, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
+import { parsePin } from './config/pins.ts';
 import { createMirrorApp } from './http/app.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
+import { Images } from './mirror/images/images.ts';
 import type { MirrorStats } from './mirror/mirror-api.ts';
 import { createMirror } from './mirror/mirror.ts';
 import { openStore, type Store } from './store/open-store.ts';
@@ -100,6 +103,17 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     connectionsPerUpstream: config.fill.maxUpstreamConnections,
     freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
+  const images = new Images({
+    ...store,
+    log,
+    configuredPins: () => config.cache.pins,
+    onStoreError: (operation, error) => store.faults.report(operation, error),
+  });
+  const imagesRoutes = createImagesRoutes({
+    images,
+    upstreams: () => config.upstreams,
+    parsePin: (text) => parsePin(text, config.upstreams),
+  });
   let isReady = false;
   const mirrorListener = createListener({
     clock,
@@ -113,7 +127,13 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   });
   const adminListener = createListener({
     clock,
-    handler: createAdminApp({ metrics: meter, health, isReady: () => isReady, hosts: config.admin.hosts, api: [] }),
+    handler: createAdminApp({
+      metrics: meter,
+      health,
+      isReady: () => isReady,
+      hosts: config.admin.hosts,
+      api: [imagesRoutes],
+    }),
   });
   meter.gauge('fills_running', 'Fills that run now', () => mirror.stats().fills);
   meter.gauge('fill_readers', 'Pulls that follow running fills', () => mirror.stats().readers);

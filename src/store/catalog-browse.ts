@@ -1,6 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
+import { MirrorError } from '../oci/errors.ts';
 import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
+import type { Log } from '../telemetry/log.ts';
 import type {
   Belonging,
   BrowsedImage,
@@ -24,7 +26,7 @@ export interface BrowsePage<Item> {
 
 /**
  * What an operator wants to know of the catalog. Questions that take time, so that a worker of their own answers them,
- * one after the other; each sees every write made before it. Rejects when the database cannot be read.
+ * one after the other; each sees every write made before it. @throws MirrorError `overloaded` when it cannot be read
  */
 export interface CatalogBrowse {
   listRepositories(query: RepositoryQuery): Promise<BrowsePage<BrowsedRepository>>;
@@ -40,6 +42,7 @@ export interface CatalogBrowse {
 
 export interface CatalogBrowseOptions {
   readonly path: string;
+  readonly log: Log;
   /** Resolves when everything before it is in the database, if that can be. */
   flush(): Promise<void>;
 }
@@ -49,7 +52,7 @@ export interface OpenedBrowse extends CatalogBrowse {
 }
 
 /** The worker is started by the first question: most mirrors are asked none. */
-export function createCatalogBrowse({ path, flush }: CatalogBrowseOptions): OpenedBrowse {
+export function createCatalogBrowse({ path, log, flush }: CatalogBrowseOptions): OpenedBrowse {
   let opening: Promise<WorkerPort<BrowseRequest, BrowseReply>> | undefined;
 
   async function open(): Promise<WorkerPort<BrowseRequest, BrowseReply>> {
@@ -68,8 +71,17 @@ export function createCatalogBrowse({ path, flush }: CatalogBrowseOptions): Open
   /** The caller knows what comes back for what it sends. */
   async function ask<Reply>(request: BrowseRequest): Promise<Reply> {
     await flush();
-    const port = await (opening ??= open());
-    return (await port.request(request)) as Reply;
+    try {
+      const port = await (opening ??= open());
+      return (await port.request(request)) as Reply;
+    } catch (error) {
+      log.error({ err: error, question: request.type }, 'the catalog cannot be read');
+      throw new MirrorError({
+        kind: 'overloaded',
+        message: 'the catalog cannot be read; the log says why',
+        cause: error,
+      });
+    }
   }
 
   async function page<Item extends BrowsedImage | BrowsedRepository>(

@@ -71,7 +71,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     await writer.flush();
   }
 
-  const browse = createCatalogBrowse({ path: options.path, flush });
+  const browse = createCatalogBrowse({ ...options, flush });
   const catalog: Catalog = {
     findContent: (digest) => reads.findContent(digest),
     findStored: (digest) => reads.findStored(digest),
@@ -106,13 +106,13 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     totals: () => reads.totals(),
     totalsByKind: () => reads.totalsByKind(),
     listPins: () => [...pins.values()],
-    async addPin(pin) {
-      pins.set(JSON.stringify(pin), pin);
-      await Promise.all([write({ type: 'add-pin', pin }), catalog.applyPins()]);
+    async addPin(...added) {
+      for (const pin of added) pins.set(JSON.stringify(pin), pin);
+      await Promise.all([...added.map((pin) => write({ type: 'add-pin', pin })), catalog.applyPins()]);
     },
-    async removePin(pin) {
-      pins.delete(JSON.stringify(pin));
-      await Promise.all([write({ type: 'remove-pin', pin }), catalog.applyPins()]);
+    async removePin(...removed) {
+      for (const pin of removed) pins.delete(JSON.stringify(pin));
+      await Promise.all([...removed.map((pin) => write({ type: 'remove-pin', pin })), catalog.applyPins()]);
     },
     async applyPins() {
       const all = [...options.pins, ...pins.values()];
