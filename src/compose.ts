@@ -3,10 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ConfigurationState } from './admin/api-types.ts';
 import { createAdminApp } from './admin/app.ts';
+import { createImagesRoutes } from './admin/images-routes.ts';
 import { createOperatorSide } from './compose/operator-side.ts';
 import type { Config, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
+import { parsePin } from './config/pins.ts';
 import { createMirrorApp } from './http/app.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
+import { Images } from './mirror/images/images.ts';
 import type { MirrorStats } from './mirror/mirror-api.ts';
 import { createMirror } from './mirror/mirror.ts';
 import { openStore, type Store } from './store/open-store.ts';
@@ -124,6 +127,17 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     connectionsPerUpstream: config.fill.maxUpstreamConnections,
     freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
+  const images = new Images({
+    ...store,
+    log,
+    configuredPins: () => config.cache.pins,
+    onStoreError: (operation, error) => store.faults.report(operation, error),
+  });
+  const imagesRoutes = createImagesRoutes({
+    images,
+    upstreams: () => config.upstreams,
+    parsePin: (text) => parsePin(text, config.upstreams),
+  });
   let isReady = false;
   let mirrorAddresses: readonly ListenAddress[] = [];
   const operator = await createOperatorSide({
@@ -133,7 +147,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     mirrorAddresses: () => mirrorAddresses,
     isReady: () => isReady,
     findJob: () => undefined,
-    routes: [],
+    routes: [imagesRoutes],
   });
   const mirrorListener = createListener({
     clock,

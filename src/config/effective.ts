@@ -1,5 +1,5 @@
 import type { Config, FreshnessConfig, Login, UpstreamConfig } from './config.ts';
-import { formatPin } from './pins.ts';
+import { formatPin } from '../oci/pin.ts';
 import { formatDuration, formatListenAddress, formatSize, type ListenAddress } from './units.ts';
 import { formatYaml } from './yaml-text.ts';
 

@@ -1,4 +1,5 @@
 import { isDigest } from '../oci/digest.ts';
+import { MirrorError } from '../oci/errors.ts';
 import type { Pin } from '../oci/pin.ts';
 import { dockerHub } from './docker-hub.ts';
 import { isRegistryHost } from './units.ts';
@@ -43,8 +44,12 @@ export function resolvePin(
   return { type: 'image', upstream, repository: isShort ? `library/${repository}` : repository, tag };
 }
 
-/** As it is written in a configuration. */
-export function formatPin(pin: Pin): string {
-  if (pin.type === 'digest') return pin.digest;
-  return `${pin.upstream}/${pin.repository}${pin.tag === undefined ? '' : `:${pin.tag}`}`;
+/** A pin that an operator writes. @throws MirrorError `name-invalid` */
+export function parsePin(text: string, upstreams: readonly (NamedUpstream & { readonly isDefault: boolean })[]): Pin {
+  const written = findPin(text);
+  const pin = written && resolvePin(written, upstreams, upstreams.find(({ isDefault }) => isDefault)?.name);
+  if (pin !== undefined) return pin;
+  const shown = JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+  const reason = written === undefined ? `expected ${pinExpectation}` : 'its host is not among the upstreams';
+  throw new MirrorError({ kind: 'name-invalid', message: `${shown} is no pin: ${reason}` });
 }

@@ -26,3 +26,9 @@ export function pinsRepository(pin: ImagePin, { upstream, repository }: Reposito
 export function pinsTag(pin: ImagePin, repository: RepositoryId, tag: string): boolean {
   return pinsRepository(pin, repository) && matchesWildcard(pin.tag ?? '*', tag);
 }
+
+/** As it is written: `docker.io/library/alpine:3.*`, or a digest. */
+export function formatPin(pin: Pin): string {
+  if (pin.type === 'digest') return pin.digest;
+  return `${pin.upstream}/${pin.repository}${pin.tag === undefined ? '' : `:${pin.tag}`}`;
+}

@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { CatalogState } from './catalog-protocol.ts';
 import { contentKinds } from './catalog.ts';
+import { imagesMigration } from './image-sizes.ts';
 import { sqliteCode, sqliteCodes } from './sqlite-error.ts';
 
 /** Nobody else writes here; whoever does is not waited for long. */
@@ -78,7 +79,7 @@ const eviction = `
 `;
 
 /** What makes each version of the one before it. */
-const migrations = [tables, eviction];
+const migrations = [tables, eviction, imagesMigration];
 const schemaVersion = migrations.length;
 
 /**
@@ -148,7 +149,9 @@ function prepareSchema(db: DatabaseSync, path: string): void {
 
 /** Tables that are not ours show at the start, and not when they are first read. */
 function checkTables(db: DatabaseSync): void {
-  db.prepare('SELECT kind, last_used FROM content, totals USING (kind), tags, links, children, pins, state LIMIT 0');
+  db.prepare(
+    'SELECT kind, last_used FROM content, totals USING (kind), tags, links, children, pins, state, sizes LIMIT 0',
+  );
 }
 
 /** One damaged catalog is kept for whoever wants to look at it. */

@@ -5,6 +5,7 @@ import { applyPins } from './catalog-pins.ts';
 import type { CatalogChange, CatalogReply, CatalogRequest } from './catalog-protocol.ts';
 import { openCatalogDatabase } from './catalog-schema.ts';
 import { tidy } from './catalog-tidy.ts';
+import { createImageSizes } from './image-sizes.ts';
 import { serveRequests } from './worker-service.ts';
 
 let connection: { readonly db: DatabaseSync; readonly apply: (change: CatalogChange) => void } | undefined;
@@ -50,6 +51,7 @@ function applyAll(changes: readonly CatalogChange[]): void {
 
 function createApply(db: DatabaseSync): (change: CatalogChange) => void {
   const prepared = new Map<string, StatementSync>();
+  const sizes = createImageSizes(db);
   const run = (sql: string, ...values: readonly SQLInputValue[]) => {
     const statement = prepared.get(sql) ?? db.prepare(sql);
     prepared.set(sql, statement);
@@ -69,6 +71,7 @@ function createApply(db: DatabaseSync): (change: CatalogChange) => void {
         run(statements.removeContent, change.digest);
         run(statements.removeChildren, change.digest);
         run(statements.removeLinks, change.digest);
+        sizes.removed(change.digest);
         return;
       case 'touch-content':
         run(statements.touch, change.lastUsedMs, change.hits, change.digest);
@@ -79,6 +82,7 @@ function createApply(db: DatabaseSync): (change: CatalogChange) => void {
         for (const { digest, sizeBytes, mediaType } of change.children) {
           run(statements.addChild, change.manifest, digest, sizeBytes, mediaType);
         }
+        sizes.listed(change.manifest);
         return;
       case 'add-link':
         run(statements.addLink, change.repository.upstream, change.repository.repository, change.digest);

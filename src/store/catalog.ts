@@ -39,8 +39,8 @@ export interface Catalog {
 
   /** Pins that operators made while we run; those of the configuration are not among them. */
   listPins(): readonly Pin[];
-  addPin(pin: Pin): Promise<void>;
-  removePin(pin: Pin): Promise<void>;
+  addPin(...pins: readonly Pin[]): Promise<void>;
+  removePin(...pins: readonly Pin[]): Promise<void>;
   /** Finds out anew which content is pinned, the configuration's pins included: tags move, content comes. */
   applyPins(): Promise<void>;
 

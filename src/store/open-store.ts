@@ -7,6 +7,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import { createRecent } from './cache-manager-recent.ts';
 import type { Catalog } from './catalog.ts';
+import type { CatalogBrowse } from './catalog-browse.ts';
 import type { CatalogState } from './catalog-protocol.ts';
 import type { ContentStore, StoredObject } from './content-store.ts';
 import { makeDirectories, probeDisk, readDisk, sweepFills } from './directories.ts';
@@ -33,6 +34,7 @@ import { registerStoreGauges } from './store-gauges.ts';
 export interface Store {
   readonly content: ContentStore;
   readonly catalog: Catalog;
+  readonly browse: CatalogBrowse;
   readonly inventory: Inventory;
   readonly recent: Recent;
   /** What is not there, apart from what is: whoever asks for names that do not exist pushes nothing else out. */
@@ -85,7 +87,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...(options.fs === undefined ? {} : { fs: options.fs }),
   });
   const content = createImpatientContentStore(disk, clock);
-  const { catalog, state, compare } = await openSqliteCatalog({ ...options, path: paths.catalog });
+  const { catalog, state, browse, compare } = await openSqliteCatalog({ ...options, path: paths.catalog });
   const stop = new AbortController();
   const mark = createRecoveryMark(paths.restoring, options.log);
   const recovery = recover(mark, state, {
@@ -111,6 +113,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     content,
     catalog,
+    browse,
     inventory,
     recent: createRecent({ clock }),
     misses: createRecent({ clock, maxEntries: 20_000, maxBytes: 8 * 1024 * 1024 }),

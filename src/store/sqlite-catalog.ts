@@ -5,6 +5,7 @@ import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { Catalog, ContentKind } from './catalog.ts';
+import { createCatalogBrowse, type CatalogBrowse } from './catalog-browse.ts';
 import type { Differences } from './catalog-compare.ts';
 import { createCatalogOverlay, type PendingUse } from './catalog-overlay.ts';
 import { createCatalogReads } from './catalog-reads.ts';
@@ -29,6 +30,8 @@ const touchDelayMs = 1000;
 export interface OpenedCatalog {
   readonly catalog: Catalog;
   readonly state: CatalogState;
+  /** Open as long as the catalog is. */
+  readonly browse: CatalogBrowse;
   /** Where the rows that are written and the files below `blobsPath` differ, off the event loop. */
   compare(blobsPath: string, prefix: string): Promise<Differences>;
 }
@@ -63,6 +66,12 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     touches.clear();
   }
 
+  async function flush(): Promise<void> {
+    writeTouches();
+    await writer.flush();
+  }
+
+  const browse = createCatalogBrowse({ ...options, flush });
   const catalog: Catalog = {
     findContent: (digest) => reads.findContent(digest),
     findStored: (digest) => reads.findStored(digest),
@@ -90,21 +99,20 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     useTimeMs,
     async listEvictable(kind, limit) {
       // What was used in the last second must not look old, nor what was just evicted be listed.
-      writeTouches();
-      await writer.flush();
+      await flush();
       return reads.listEvictable(kind, limit);
     },
     listContent: (prefix) => reads.listContent(prefix),
     totals: () => reads.totals(),
     totalsByKind: () => reads.totalsByKind(),
     listPins: () => [...pins.values()],
-    async addPin(pin) {
-      pins.set(JSON.stringify(pin), pin);
-      await Promise.all([write({ type: 'add-pin', pin }), catalog.applyPins()]);
+    async addPin(...added) {
+      for (const pin of added) pins.set(JSON.stringify(pin), pin);
+      await Promise.all([...added.map((pin) => write({ type: 'add-pin', pin })), catalog.applyPins()]);
     },
-    async removePin(pin) {
-      pins.delete(JSON.stringify(pin));
-      await Promise.all([write({ type: 'remove-pin', pin }), catalog.applyPins()]);
+    async removePin(...removed) {
+      for (const pin of removed) pins.delete(JSON.stringify(pin));
+      await Promise.all([...removed.map((pin) => write({ type: 'remove-pin', pin })), catalog.applyPins()]);
     },
     async applyPins() {
       const all = [...options.pins, ...pins.values()];
@@ -127,7 +135,8 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     async close() {
       writeTouches();
       await writer.close();
-      // The reader first: the last connection to go merges the -wal file, which only the writer can.
+      await browse.close();
+      // The readers first: the last connection to go merges the -wal file, which only the writer can.
       reads.close();
       await port.request({ type: 'close' }).catch(() => undefined);
       await port.terminate();
@@ -139,7 +148,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     throw new TypeError('the catalog did not compare');
   }
 
-  return { catalog, state, compare };
+  return { catalog, state, browse, compare };
 }
 
 /** As the database will have it; of what was a manifest nobody remembers whether it was used again. */

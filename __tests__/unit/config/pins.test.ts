@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formatConfig } from '../../../src/config/effective.ts';
-import { findPin, formatPin, resolvePin } from '../../../src/config/pins.ts';
+import { findPin, resolvePin } from '../../../src/config/pins.ts';
 import { computeDigest } from '../../../src/oci/digest.ts';
-import type { Pin } from '../../../src/oci/pin.ts';
+import { formatPin, type Pin } from '../../../src/oci/pin.ts';
 import { load, problemsOf } from './support.ts';
 
 const sha256 = computeDigest('sha256', Buffer.from('a'));

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Pin } from '../../../src/oci/pin.ts';
 import type { Catalog, ContentKind } from '../../../src/store/catalog.ts';
+import type { CatalogBrowse } from '../../../src/store/catalog-browse.ts';
 import type { CatalogState } from '../../../src/store/catalog-protocol.ts';
 import type { StoredObject } from '../../../src/store/content-store.ts';
 import { openSqliteCatalog } from '../../../src/store/sqlite-catalog.ts';
@@ -20,7 +21,10 @@ export interface CatalogBench {
   /** Time of the test that runs. */
   clock(): ManualClock;
   /** Opens the catalog, as the next process would, and closes it. */
-  use(run: (catalog: Catalog, state: CatalogState) => Promise<void> | void, pins?: readonly Pin[]): Promise<void>;
+  use(
+    run: (catalog: Catalog, state: CatalogState, browse: CatalogBrowse) => Promise<void> | void,
+    pins?: readonly Pin[],
+  ): Promise<void>;
 }
 
 export function useCatalogs(): CatalogBench {
@@ -37,9 +41,9 @@ export function useCatalogs(): CatalogBench {
     clock,
     async use(run, pins = []) {
       const parts = { clock: clock(), log: silentLog, meter: silentMeter, health: createHealth() };
-      const { catalog, state } = await openSqliteCatalog({ path: path(), pins, ...parts });
+      const { catalog, state, browse } = await openSqliteCatalog({ path: path(), pins, ...parts });
       try {
-        await run(catalog, state);
+        await run(catalog, state, browse);
       } finally {
         await catalog.close();
       }
