@@ -2,9 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createAdminApp } from './admin/app.ts';
+import { createJobsRoutes } from './admin/jobs-routes.ts';
 import type { Config, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
 import { createMirrorApp } from './http/app.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
+import { createJobs } from './mirror/jobs/jobs.ts';
+import { fetchLayersAhead } from './mirror/jobs/layers-ahead.ts';
+import { localPlatform } from './mirror/jobs/local-platform.ts';
+import { createPrefetch } from './mirror/jobs/prefetch.ts';
 import type { MirrorStats } from './mirror/mirror-api.ts';
 import { createMirror } from './mirror/mirror.ts';
 import { openStore, type Store } from './store/open-store.ts';
@@ -100,12 +105,15 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     connectionsPerUpstream: config.fill.maxUpstreamConnections,
     freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
+  const jobs = createJobs({ ...parts, ...store, mirror, platforms: [localPlatform()], onJob: () => {} });
+  const prefetch = createPrefetch({ ...config.prefetch, jobs, clock, log });
+  const layersAhead = config.prefetch.onPull === 'layers' ? fetchLayersAhead(mirror, { clock, log }) : undefined;
   let isReady = false;
   const mirrorListener = createListener({
     clock,
     handler: createMirrorApp({
       ...parts,
-      mirror,
+      mirror: layersAhead?.mirror ?? mirror,
       addresses: config,
       limits: config.limits,
       isCatalogEnabled: config.catalog,
@@ -113,14 +121,20 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   });
   const adminListener = createListener({
     clock,
-    handler: createAdminApp({ metrics: meter, health, isReady: () => isReady, hosts: config.admin.hosts, api: [] }),
+    handler: createAdminApp({
+      metrics: meter,
+      health,
+      isReady: () => isReady,
+      hosts: config.admin.hosts,
+      api: [createJobsRoutes({ jobs, upstreams: config.upstreams })],
+    }),
   });
   meter.gauge('fills_running', 'Fills that run now', () => mirror.stats().fills);
   meter.gauge('fill_readers', 'Pulls that follow running fills', () => mirror.stats().readers);
   meter.gauge('client_connections', 'Open connections of clients', () => mirrorListener.connections);
 
   const closeAll = async (drainMs: number): Promise<void> => {
-    await mirrorListener.close({ drainMs });
+    await Promise.all([prefetch.close(), jobs.close(), layersAhead?.close(), mirrorListener.close({ drainMs })]);
     await mirror.close();
     await adminListener.close({ drainMs: 0 });
     await upstreams.close();
@@ -130,6 +144,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     const adminAddresses = await adminListener.listen(config.admin.listen);
     const mirrorAddresses = await mirrorListener.listen(config.listen);
     isReady = true;
+    prefetch.start();
     let ending: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       isReady = false;
