@@ -5,6 +5,7 @@ import type { NamedUpstream } from '../oci/image-name.ts';
 import { findPlatform } from '../oci/platform.ts';
 import type { Job } from '../mirror/jobs/job.ts';
 import type { Jobs } from '../mirror/jobs/jobs.ts';
+import type { WantedPlatforms } from '../mirror/jobs/pull-image.ts';
 import { toApiJob } from './api-job.ts';
 import { ApiProblem, sendJson, type ApiRoutes } from './api-router.ts';
 import type { Job as ApiJob, Page } from './api-types.ts';
@@ -15,21 +16,13 @@ export interface JobsRoutesOptions {
   readonly upstreams: readonly NamedUpstream[];
 }
 
-const platformExpectation = 'a platform is expected, as in linux/amd64 or linux/arm/v7';
-const platform = z.string({ error: platformExpectation }).transform((text, context) => {
-  const found = findPlatform(text);
-  if (found === undefined) context.issues.push({ code: 'custom', message: platformExpectation, input: text });
-  return found ?? z.NEVER;
-});
-const platforms = z.union(
-  [z.literal('all'), z.array(platform).min(1, { error: 'at least one platform is expected' })],
-  { error: '"all" or a list of platforms is expected' },
-);
-const pullBody = z.strictObject({ references, platforms: platforms.optional() });
+const pullBody = z.strictObject({ references, platforms: z.unknown() });
 const verifyBody = z.strictObject({ references: references.optional() });
 
 const defaultLimit = 50;
 const maxLimit = 200;
+/** Of all jobs of a page: some have a thousand. */
+const maxItems = 2000;
 
 /** Warm-up and verification: they are started here, and looked after. */
 export function createJobsRoutes({ jobs, upstreams }: JobsRoutesOptions): ApiRoutes {
@@ -37,7 +30,7 @@ export function createJobsRoutes({ jobs, upstreams }: JobsRoutesOptions): ApiRou
     router.post('/pull', (request: Request, response: Response) => {
       const body = parseBody(pullBody, request.body);
       const names = parseImageNames(body.references, upstreams);
-      const pull = { names, platforms: body.platforms, origin: 'operator', isAnew: false } as const;
+      const pull = { names, platforms: parsePlatforms(body.platforms), origin: 'operator', isAnew: false } as const;
       sendStarted(request, response, () => jobs.startPull(pull).job);
     });
     router.post('/verify', (request: Request, response: Response) => {
@@ -48,8 +41,8 @@ export function createJobsRoutes({ jobs, upstreams }: JobsRoutesOptions): ApiRou
     router.get('/jobs', (request: Request, response: Response) => {
       const { cursor, limit } = parsePage(request.url);
       const found = jobs.list({ limit: limit + 1, ...(cursor !== undefined && { before: cursor }) });
-      const items = found.slice(0, limit);
-      const next = found.length > limit ? String(items.at(-1)?.order) : null;
+      const items = cut(found.slice(0, limit));
+      const next = found.length > items.length ? String(items.at(-1)?.order) : null;
       sendJson(response, 200, { items: items.map(toApiJob), next } satisfies Page<ApiJob>);
     });
     router.get('/jobs/:id', (request: Request, response: Response) => {
@@ -59,6 +52,18 @@ export function createJobsRoutes({ jobs, upstreams }: JobsRoutesOptions): ApiRou
       sendJson(response, 200, toApiJob(requireJob(jobs.cancel(idOf(request)))));
     });
   };
+}
+
+/** @throws ApiProblem 400 */
+function parsePlatforms(value: unknown): WantedPlatforms | undefined {
+  if (value === undefined || value === 'all') return value;
+  const expected = '"all" is expected, or a list of platforms, as in ["linux/amd64", "linux/arm/v7"]';
+  if (!Array.isArray(value) || value.length === 0) throw new ApiProblem(400, expected, 'platforms');
+  return value.map((text: unknown, index) => {
+    const platform = typeof text === 'string' ? findPlatform(text) : undefined;
+    if (platform !== undefined) return platform;
+    throw new ApiProblem(400, 'a platform is expected, as in linux/amd64 or linux/arm/v7', `platforms[${index}]`);
+  });
 }
 
 function sendStarted(request: Request, response: Response, start: () => Job): void {
@@ -72,6 +77,13 @@ function sendStarted(request: Request, response: Response, start: () => Job): vo
   }
   response.setHeader('Location', `${request.baseUrl}/jobs/${job.id}`);
   sendJson(response, 202, toApiJob(job));
+}
+
+/** As many as there is room for, and one at least. */
+function cut(jobs: readonly Job[]): readonly Job[] {
+  let items = 0;
+  const end = jobs.findIndex((job) => (items += job.items.length) > maxItems);
+  return end < 0 ? jobs : jobs.slice(0, Math.max(1, end));
 }
 
 function idOf(request: Request): string {

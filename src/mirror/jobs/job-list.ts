@@ -14,7 +14,7 @@ const itemsAtOnce: Readonly<Record<JobKind, number>> = { pull: 2, verify: 1 };
 export interface JobListOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** A job has changed: at once when its state or an item's has, several times a second while bytes come. */
+  /** A job has begun or ended; several times a second also when it is further than it was. */
   readonly onJob: (job: Job) => void;
 }
 

@@ -24,7 +24,7 @@ export interface RunningJobOptions {
   onOver(): void;
 }
 
-/** Somebody who looks at it needs no more than four pictures a second, and long lists are no small ones. */
+/** Beginning and end are told at once. Somebody who looks at what is between needs no more than four pictures a second, and long lists are no small ones. */
 const announceEveryMs = 250;
 const announceMsPerItem = 1;
 
@@ -118,7 +118,7 @@ export class RunningJob {
 
   async #run(item: Item): Promise<void> {
     item.state = 'running';
-    this.announce();
+    this.#announceSoon();
     try {
       await item.task.run(item.progress, this.#stop.signal);
       if (!this.#stop.signal.aborted) item.state = 'done';
@@ -127,9 +127,8 @@ export class RunningJob {
       item.state = 'failed';
       item.error = this.#describe(item, error);
     }
-    if (this.isOver) return;
     this.#finishIfDone();
-    if (!this.isOver) this.announce();
+    this.#announceSoon();
   }
 
   #describe({ task }: Item, error: unknown): string {

@@ -117,8 +117,8 @@ function conclude(progress: Progress): void {
   progress.settle();
   const { damagedObjects: damaged, totalObjects } = progress;
   if (damaged === 0) return;
-  const what = damaged === 1 ? 'object is damaged or missing and has' : 'objects are damaged or missing and have';
+  const verb = damaged === 1 ? 'is' : 'are';
   throw new ItemFailure(
-    `${damaged} of ${totalObjects} ${what} been taken out of the cache; the next pull fetches what it needs`,
+    `${damaged} of ${totalObjects} objects ${verb} damaged or missing, and out of the cache now: the next pull fetches anew`,
   );
 }
