@@ -16,7 +16,7 @@ export interface JobsRoutesOptions {
   readonly upstreams: readonly NamedUpstream[];
 }
 
-const pullBody = z.strictObject({ references, platforms: z.unknown() });
+const pullBody = z.strictObject({ references, platforms: z.unknown().optional() });
 const verifyBody = z.strictObject({ references: references.optional() });
 
 const defaultLimit = 50;

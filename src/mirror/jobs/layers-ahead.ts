@@ -40,6 +40,7 @@ export function fetchLayersAhead(mirror: Mirror, { clock, log }: LayersAheadOpti
 
   function look(pull: ManifestPull, { digest, mediaType, bytes }: ServedManifest): void {
     if (bytes === undefined || isIndexType(mediaType) || isLooked(digest) || stop.signal.aborted) return;
+    waiting = waiting.filter((image) => image.length > 0);
     if (waiting.length >= maxWaitingImages) return;
     lookedMs.delete(digest);
     lookedMs.set(digest, clock.monotonicMs());
