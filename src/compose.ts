@@ -3,13 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ConfigurationState } from './admin/api-types.ts';
 import { createAdminApp } from './admin/app.ts';
-import { createImagesRoutes } from './admin/images-routes.ts';
 import { createOperatorSide } from './compose/operator-side.ts';
+import { createUpkeep } from './compose/upkeep.ts';
 import type { Config, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
-import { parsePin } from './config/pins.ts';
 import { createMirrorApp } from './http/app.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
-import { Images } from './mirror/images/images.ts';
 import type { MirrorStats } from './mirror/mirror-api.ts';
 import { createMirror } from './mirror/mirror.ts';
 import { openStore, type Store } from './store/open-store.ts';
@@ -127,17 +125,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     connectionsPerUpstream: config.fill.maxUpstreamConnections,
     freshnessOf: (name) => freshness.get(name) ?? fallback,
   });
-  const images = new Images({
-    ...store,
-    log,
-    configuredPins: () => config.cache.pins,
-    onStoreError: (operation, error) => store.faults.report(operation, error),
-  });
-  const imagesRoutes = createImagesRoutes({
-    images,
-    upstreams: () => config.upstreams,
-    parsePin: (text) => parsePin(text, config.upstreams),
-  });
+  const upkeep = createUpkeep({ ...parts, mirror, config: () => config });
   let isReady = false;
   let mirrorAddresses: readonly ListenAddress[] = [];
   const operator = await createOperatorSide({
@@ -146,14 +134,14 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     config: () => config,
     mirrorAddresses: () => mirrorAddresses,
     isReady: () => isReady,
-    findJob: () => undefined,
-    routes: [imagesRoutes],
+    findJob: (id) => upkeep.findJob(id),
+    routes: upkeep.routes,
   });
   const mirrorListener = createListener({
     clock,
     handler: createMirrorApp({
       ...parts,
-      mirror,
+      mirror: upkeep.mirror,
       addresses: config,
       limits: config.limits,
       isCatalogEnabled: config.catalog,
@@ -165,7 +153,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   meter.gauge('client_connections', 'Open connections of clients', () => mirrorListener.connections);
 
   const closeAll = async (drainMs: number): Promise<void> => {
-    await mirrorListener.close({ drainMs });
+    await Promise.all([upkeep.close(), mirrorListener.close({ drainMs })]);
     await mirror.close();
     operator.stream.close();
     await adminListener.close({ drainMs: 0 });
@@ -177,6 +165,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     const adminAddresses = await adminListener.listen(config.admin.listen);
     mirrorAddresses = await mirrorListener.listen(config.listen);
     isReady = true;
+    upkeep.start();
     let ending: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       isReady = false;

@@ -254,7 +254,7 @@ export interface PurgeResult {
   }[];
 }
 
-/** `GET /jobs` (a page), `GET /jobs/ID`; `POST /jobs/ID/cancel` ends one and gives it. The last hundred are kept. */
+/** `GET /jobs?cursor=&limit=` (a page, newest first), `GET /jobs/ID`; `POST /jobs/ID/cancel` ends one and gives it. The last hundred are kept. */
 export interface Job {
   readonly id: string;
   readonly kind: 'pull' | 'verify';
@@ -267,6 +267,7 @@ export interface Job {
 }
 
 export interface JobItem {
+  /** `*`: everything in the cache. */
   readonly reference: string;
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
   /** For `failed`. */

@@ -1,4 +1,6 @@
+import type { ImageName } from '../oci/image-name.ts';
 import type { Pin } from '../oci/pin.ts';
+import type { Platform } from '../oci/platform.ts';
 import type { ListenAddress } from './units.ts';
 
 /**
@@ -16,6 +18,7 @@ export interface Config {
   readonly admin: AdminConfig;
   readonly cache: CacheConfig;
   readonly fill: FillConfig;
+  readonly prefetch: PrefetchConfig;
   readonly limits: LimitsConfig;
   readonly log: { readonly level: LogLevel };
   /** At least one; each has its freshness resolved. */
@@ -66,6 +69,20 @@ export interface FillConfig {
   readonly abandonedBytes: number;
   readonly maxBlobSizeBytes: number;
   readonly minRateBytesPerSecond: number;
+}
+
+export const onPulls = ['off', 'layers'] as const;
+
+/** What is pulled before a client asks for it. */
+export interface PrefetchConfig {
+  readonly images: readonly ImageName[];
+  /** Of indexes; undefined: this machine's. */
+  readonly platforms: 'all' | readonly Platform[] | undefined;
+  /** Infinity for `never`. */
+  readonly everyMs: number;
+  readonly isAtStart: boolean;
+  /** What an image manifest that a client pulls sets off. */
+  readonly onPull: (typeof onPulls)[number];
 }
 
 export interface LimitsConfig {

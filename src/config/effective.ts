@@ -1,5 +1,7 @@
-import type { Config, FreshnessConfig, Login, UpstreamConfig } from './config.ts';
+import { formatImageName } from '../oci/image-name.ts';
 import { formatPin } from '../oci/pin.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { Config, FreshnessConfig, Login, PrefetchConfig, UpstreamConfig } from './config.ts';
 import { formatDuration, formatListenAddress, formatSize, type ListenAddress } from './units.ts';
 import { formatYaml } from './yaml-text.ts';
 
@@ -35,6 +37,7 @@ export function formatConfig(config: Config): string {
         maxBlobSize: formatSize(fill.maxBlobSizeBytes),
         minRate: formatSize(fill.minRateBytesPerSecond),
       },
+      prefetch: formatPrefetch(config.prefetch),
       limits: {
         writeIdle: formatDuration(limits.writeIdleMs),
         drain: formatDuration(limits.drainMs),
@@ -53,6 +56,16 @@ function formatAdmin({ admin }: Config) {
     ...(admin.tokenFile !== undefined && { tokenFile: admin.tokenFile }),
     createToken: admin.createsToken,
     openMetrics: admin.hasOpenMetrics,
+  };
+}
+
+function formatPrefetch({ images, platforms, everyMs, isAtStart, onPull }: PrefetchConfig) {
+  return {
+    images: images.map(formatImageName),
+    ...(platforms !== undefined && { platforms: platforms === 'all' ? platforms : platforms.map(formatPlatform) }),
+    every: everyMs === Infinity ? 'never' : formatDuration(everyMs),
+    atStart: isAtStart,
+    onPull,
   };
 }
 

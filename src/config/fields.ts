@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { findPlatform } from '../oci/platform.ts';
+import { platformExpectation } from './images.ts';
 import { findPin, pinExpectation } from './pins.ts';
 import {
   durationExpectation,
@@ -25,11 +27,10 @@ interface Bounds {
  * A duration as text, in milliseconds. Timers take bounds: Node's overflow after 24 days, and a time limit
  * of 0 would end everything at once.
  */
-export function duration(bounds: Bounds & { readonly orForever?: boolean } = {}) {
-  const forever = bounds.orForever === true ? ', or forever' : '';
-  return quantity(`${durationExpectation}${forever}`, bounds, (text) =>
-    text === 'forever' && bounds.orForever === true ? Infinity : parseDuration(text),
-  );
+export function duration(bounds: Bounds & { readonly orForever?: boolean; readonly orNever?: boolean } = {}) {
+  const endless = [bounds.orForever === true ? 'forever' : [], bounds.orNever === true ? 'never' : []].flat();
+  const expected = [durationExpectation, ...endless.map((word) => `or ${word}`)].join(', ');
+  return quantity(expected, bounds, (text) => (endless.includes(text) ? Infinity : parseDuration(text)));
 }
 
 /** A size as text, in bytes. */
@@ -43,7 +44,8 @@ function quantity(kind: string, { min, max }: Bounds, parse: (text: string) => n
   return z.union([z.string(), z.number()], { error: expected }).transform((input, context) =>
     check(context, { shown: input, expected }, () => {
       const value = parse(String(input));
-      const isInside = (min === undefined || value >= parse(min)) && (max === undefined || value <= parse(max));
+      const isBelow = max === undefined || value === Infinity || value <= parse(max);
+      const isInside = (min === undefined || value >= parse(min)) && isBelow;
       if (!isInside) throw new UnitError(expected);
       return value;
     }),
@@ -122,6 +124,28 @@ export function tagPattern() {
 /** What is never evicted, as it is written. */
 export function pinned() {
   return shownText(pinExpectation, (text) => findPin(text) !== undefined);
+}
+
+/** `all`, a platform, or a list of these. */
+export function platforms() {
+  const expected = `all, or a list of platforms, as in linux/amd64 or linux/arm/v7`;
+  const one = shownText(platformExpectation, (text) => findPlatform(text) !== undefined);
+  return z.union([z.string(), z.array(z.unknown())], { error: expected }).transform((input, context) => {
+    if (input === 'all') return 'all' as const;
+    const parsed = z
+      .array(one)
+      .min(1, { error: expected })
+      .safeParse(typeof input === 'string' ? [input] : input);
+    if (parsed.success) return parsed.data.flatMap((text) => findPlatform(text) ?? []);
+    for (const issue of parsed.error.issues) {
+      context.issues.push({
+        ...issue,
+        path: typeof input === 'string' ? [] : issue.path,
+        input,
+      } as z.core.$ZodRawIssue);
+    }
+    return z.NEVER;
+  });
 }
 
 export function destination() {

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Pin } from '../oci/pin.ts';
-import type { Config, FreshnessConfig, Login, UpstreamConfig, UpstreamUrlConfig } from './config.ts';
+import type { Config, FreshnessConfig, Login, PrefetchConfig, UpstreamConfig, UpstreamUrlConfig } from './config.ts';
 import { dockerHub } from './docker-hub.ts';
+import { findImage } from './images.ts';
 import { findPin, resolvePin } from './pins.ts';
 import type { Settings, UpstreamSettings } from './schema.ts';
 
@@ -38,6 +39,7 @@ export function resolveConfig(settings: Settings, directory: string): Config {
       maxBlobSizeBytes: fill.maxBlobSize,
       minRateBytesPerSecond: fill.minRate,
     },
+    prefetch: resolvePrefetch(settings, defaultName),
     limits: { writeIdleMs: limits.writeIdle, drainMs: limits.drain, drainDelayMs: limits.drainDelay },
     log: settings.log,
     upstreams: settings.upstreams.map((upstream) => ({
@@ -104,6 +106,18 @@ function resolvePins({ cache, upstreams }: Settings, defaultName: string | undef
     const pin = findPin(text);
     return (pin && resolvePin(pin, named, defaultName)) ?? [];
   });
+}
+
+/** The rules between keys see to it that every image is one of an upstream of the list. */
+function resolvePrefetch({ prefetch, upstreams }: Settings, defaultName: string | undefined): PrefetchConfig {
+  const { platforms, every, atStart, onPull } = prefetch;
+  const named = upstreams.map((upstream) => ({
+    name: upstream.name,
+    aliases: aliasesOf(upstream),
+    isDefault: upstream.name === defaultName,
+  }));
+  const images = prefetch.images.flatMap((text) => findImage(text, named) ?? []);
+  return { images, platforms, everyMs: every, isAtStart: atStart, onPull };
 }
 
 function resolveUrls(upstream: UpstreamSettings, directory: string): readonly UpstreamUrlConfig[] {

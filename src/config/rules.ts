@@ -1,5 +1,6 @@
 import { checkAdmin } from './admin-rules.ts';
 import { dockerHub } from './docker-hub.ts';
+import { findImage, imageExpectation } from './images.ts';
 import { findPin } from './pins.ts';
 import type { Finding } from './problem.ts';
 import { defaultListen } from './schema.ts';
@@ -17,6 +18,7 @@ export function checkRules(tree: unknown): readonly Finding[] {
     ...checkHosts(upstreams),
     ...checkDefaults(upstreams),
     ...checkPins(asList(asMap(asMap(tree)['cache'])['pins']), upstreams),
+    ...checkImages(asList(asMap(asMap(tree)['prefetch'])['images']), upstreams),
     ...upstreams.flatMap((upstream, index) => checkUpstream(upstream, ['upstreams', index])),
   ];
 }
@@ -78,6 +80,19 @@ function checkPins(pins: readonly unknown[], upstreams: readonly Keys[]): readon
     const pin = findPin(asText(item) ?? '');
     if (pin?.type !== 'image' || pin.host === undefined || hosts.includes(pin.host)) return [];
     return [{ path: ['cache', 'pins', index], expected: 'an image of one of the upstreams', found: pin.host }];
+  });
+}
+
+/** What is prefetched can only come from an upstream of the list. */
+function checkImages(images: readonly unknown[], upstreams: readonly Keys[]): readonly Finding[] {
+  const listed = upstreams.length === 0 ? [{ name: dockerHub.name }] : upstreams;
+  const named = listed.map((upstream) => ({ name: '', aliases: hostsOf(upstream), isDefault: false }));
+  return images.flatMap((item, index) => {
+    const text = asText(item);
+    if (text === undefined || text.trim() === '' || findImage(text, named) !== undefined) return [];
+    // What stands before an @ may be a login.
+    const shown = text.includes('@') || text.length > 100 ? 'something else' : JSON.stringify(text);
+    return [{ path: ['prefetch', 'images', index], expected: imageExpectation, found: shown }];
   });
 }
 

@@ -1,7 +1,8 @@
 // Configuration: text and environment in, one frozen value out. Knows nothing of what it configures.
-import type { z } from 'zod';
+import { z } from 'zod';
 import { isRepository } from '../oci/reference.ts';
-import { logLevels } from './config.ts';
+import { imageExpectation } from './images.ts';
+import { logLevels, onPulls } from './config.ts';
 import {
   baseUrl,
   destination,
@@ -15,6 +16,7 @@ import {
   listOf,
   oneOf,
   pinned,
+  platforms,
   registryHost,
   size,
   tagPattern,
@@ -25,6 +27,7 @@ export const defaultListen = { mirror: '127.0.0.1:5000', admin: '127.0.0.1:5080'
 
 /** Longer than this, Node's timers would overflow; nobody means it either. */
 const longestWait = '1d';
+const longestPause = '7d';
 
 /** What both `cache` and an upstream may say. */
 const freshness = {
@@ -118,6 +121,17 @@ export const fileSchema = keysOf({
     abandonedBytes: size().prefault('10GiB'),
     maxBlobSize: size({ min: '1MB' }).prefault('100GiB'),
     minRate: size().prefault('10kB'),
+  }).prefault({}),
+  prefetch: keysOf({
+    // Which upstreams there are is a rule between keys.
+    images: z
+      .array(freeText(imageExpectation), { error: 'a list' })
+      .max(1000, { error: 'at most 1000 images' })
+      .prefault([]),
+    platforms: platforms().optional(),
+    every: duration({ orNever: true, min: '1m', max: longestPause }).prefault('1h'),
+    atStart: flag().default(true),
+    onPull: oneOf(onPulls).default('off'),
   }).prefault({}),
   limits: keysOf({
     writeIdle: duration({ min: '100ms', max: longestWait }).prefault('120s'),

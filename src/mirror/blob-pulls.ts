@@ -42,6 +42,18 @@ export class BlobPulls {
     }
   }
 
+  /** Whether `get` would serve it from the store: its file is there and may leave through this door. Nothing of it is read. */
+  async has(door: Door, digest: Digest): Promise<boolean> {
+    try {
+      const object = await this.#findShown(door, digest);
+      const reader = object && (await this.#options.inventory.open(object));
+      reader?.close();
+      return reader !== undefined;
+    } catch (error) {
+      throw hideDenial(error, blobUnknown);
+    }
+  }
+
   /** A small blob at once, where its bytes are in memory and it is known that it may leave through this door. */
   recall(door: Door, digest: Digest): RecalledBlob | undefined {
     const { inventory, catalog, visibility } = this.#options;

@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/digest.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { FillFacts } from '../telemetry/events.ts';
 import type {
@@ -24,9 +25,17 @@ export interface Mirror {
   /** What `getBlob` and `headBlob` would give, likewise. */
   recallBlob(pull: BlobPull): RecalledBlob | undefined;
   getManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
+  /** As `getManifest`, but a tag is asked for upstream even while it is fresh, and what is here makes up for no failure. */
+  checkManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
   headManifest(pull: ManifestPull, signal: AbortSignal): Promise<ServedManifest>;
   getBlob(pull: BlobPull, demand: Demand, signal: AbortSignal): Promise<ServedBlob>;
   headBlob(pull: BlobPull, signal: AbortSignal): Promise<ServedBlobHead>;
+  /** Whether this content is here and may leave through this repository, which upstream may have to be asked. Nothing of it is read. */
+  hasContent(pull: BlobPull): Promise<boolean>;
+  /** Resolves when the fill of this digest, if there is one, is over: it is content then, or is not going to be. */
+  whenFilled(digest: Digest): Promise<void>;
+  /** Ends the fill of this digest if nobody reads it; what has come is kept for the next one. */
+  parkUnread(digest: Digest): Promise<void>;
   listTags(pull: TagsPull, signal: AbortSignal): Promise<ServedTags>;
   listReferrers(pull: ReferrersPull, signal: AbortSignal): Promise<ServedReferrers>;
   /** Repositories with public content in the cache, bytewise order. */

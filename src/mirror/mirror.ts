@@ -95,6 +95,11 @@ export function createMirror(options: MirrorOptions): Mirror {
       if (reference.type === 'tag') return await freshness.get(door, reference.tag);
       return await manifests.get(door, reference.digest);
     },
+    async checkManifest({ reference, ...repository }) {
+      const door = doorOf(repository);
+      if (reference.type === 'tag') return await freshness.check(door, reference.tag);
+      return await manifests.get(door, reference.digest);
+    },
     async headManifest({ reference, ...repository }) {
       const door = doorOf(repository);
       if (reference.type === 'tag') return await freshness.head(door, reference.tag);
@@ -102,6 +107,9 @@ export function createMirror(options: MirrorOptions): Mirror {
     },
     getBlob: async (pull, demand, signal) => await blobs.get(doorOf(pull), pull.digest, demand, signal),
     headBlob: async (pull) => await blobs.head(doorOf(pull), pull.digest),
+    hasContent: async (pull) => await blobs.has(doorOf(pull), pull.digest),
+    whenFilled: async (digest) => await fills.whenEnded(digest),
+    parkUnread: async (digest) => await fills.parkUnread(digest),
     listTags: async (pull) => await listings.tags(doorOf(pull), pull),
     listReferrers: async (pull) => await listings.referrers(doorOf(pull), pull.digest, pull.artifactType),
     listCatalog: () => catalog.listPublicRepositories(),

@@ -42,6 +42,7 @@ describe('without a file', () => {
         maxBlobSizeBytes: 100 * 2 ** 30,
         minRateBytesPerSecond: 10_000,
       },
+      prefetch: { images: [], platforms: undefined, everyMs: 3_600_000, isAtStart: true, onPull: 'off' },
       limits: { writeIdleMs: 120_000, drainMs: 60_000, drainDelayMs: 0 },
       log: { level: 'info' },
       upstreams: [

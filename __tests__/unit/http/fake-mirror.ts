@@ -33,6 +33,10 @@ export function createFakeMirror(parts: Partial<Mirror> = {}, ledger: Ledger = c
       note('getManifest', pull);
       return parts.getManifest?.(pull, signal) ?? absent('manifest-unknown');
     },
+    checkManifest(pull, signal) {
+      note('checkManifest', pull);
+      return parts.checkManifest?.(pull, signal) ?? absent('manifest-unknown');
+    },
     headManifest(pull, signal) {
       note('headManifest', pull);
       return parts.headManifest?.(pull, signal) ?? absent('manifest-unknown');
@@ -45,6 +49,9 @@ export function createFakeMirror(parts: Partial<Mirror> = {}, ledger: Ledger = c
       note('headBlob', pull);
       return parts.headBlob?.(pull, signal) ?? absent('blob-unknown');
     },
+    hasContent: async (pull) => (await parts.hasContent?.(pull)) ?? false,
+    whenFilled: async (digest) => await parts.whenFilled?.(digest),
+    parkUnread: async (digest) => await parts.parkUnread?.(digest),
     listTags(pull, signal) {
       note('listTags', pull);
       return parts.listTags?.(pull, signal) ?? absent('manifest-unknown');

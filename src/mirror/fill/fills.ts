@@ -54,6 +54,17 @@ export class Fills {
     return fill?.state === 'running' || fill?.state === 'verified' ? fill : undefined;
   }
 
+  /** Resolves when no fill of this digest that runs now, or writes what it has, is under way any more. */
+  async whenEnded(digest: Digest): Promise<void> {
+    await this.#running.get(digest)?.fill.ended;
+  }
+
+  /** Parks the fill of this digest if nobody reads it. */
+  async parkUnread(digest: Digest): Promise<void> {
+    const run = this.#running.get(digest);
+    if (run?.fill.state === 'running' && run.fill.interests.size === 0) await run.park();
+  }
+
   /** A new fill; the caller has looked for a running one in the same turn. */
   start(start: Omit<FillStart, 'avoidLastUrl' | 'after'>): Fill {
     const last = this.#running.get(start.digest)?.fill;
