@@ -11,7 +11,7 @@ export interface AdminAppOptions {
   readonly health: Health;
   /** Whether clients should be sent here: false while starting and while draining. Depends on no upstream. */
   isReady(): boolean;
-  /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port. */
+  /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port; looked at for each request. */
   readonly hosts: readonly string[];
   /** What the admin API consists of. */
   readonly api: readonly ApiRoutes[];
@@ -19,7 +19,7 @@ export interface AdminAppOptions {
 
 /** The handler of the admin listener. It owns nothing. */
 export function createAdminApp(options: AdminAppOptions): RequestListener {
-  const isOwnHost = createHostCheck(options.hosts);
+  const isOwnHost = createHostCheck(() => options.hosts);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

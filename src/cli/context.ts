@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { ConfigSource } from '../config/source.ts';
 
 /** What commands have of the world around them. */
 export interface CliContext {
@@ -8,7 +9,7 @@ export interface CliContext {
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
   /** Runs the service until it ends; given by `main`. */
-  readonly serve: (config: Config) => Promise<void>;
+  readonly serve: (config: Config, source: ConfigSource) => Promise<void>;
   /** What `--version` prints. */
   readonly version: string;
 }

@@ -41,8 +41,14 @@ export function loadConfig(options: LoadOptions): Config {
   return resolveConfig(parsed.data, options.directory);
 }
 
-function readTree({ file, directory }: LoadOptions): { readonly tree: unknown; readonly problems: readonly Problem[] } {
-  const name = file ?? (existsSync(resolve(directory, usualFile)) ? usualFile : undefined);
+/** The file that `loadConfig` reads, as it is named there; undefined: none, the defaults hold. */
+export function findConfigFile({ file, directory }: Pick<LoadOptions, 'file' | 'directory'>): string | undefined {
+  return file ?? (existsSync(resolve(directory, usualFile)) ? usualFile : undefined);
+}
+
+function readTree(options: LoadOptions): { readonly tree: unknown; readonly problems: readonly Problem[] } {
+  const { directory } = options;
+  const name = findConfigFile(options);
   if (name === undefined) return { tree: {}, problems: [] };
   let text: string;
   try {
