@@ -1,5 +1,5 @@
-import { readFileSync, realpathSync, watch, type FSWatcher } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, readlinkSync, realpathSync, watch, type FSWatcher } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 export interface FileWatchOptions {
   /** Absolute. */
@@ -19,9 +19,12 @@ export interface FileWatch {
 /** Editors write in several steps: what is there counts when it is still the same after so long. */
 const settleMs = 200;
 
+/** As many symbolic links as the system follows from one file to another. */
+const maxLinks = 40;
+
 /**
- * Watches a file by the directories that it is in, its own and, behind symbolic links, that of the real file: editors
- * put a new file in the old one's place, and Kubernetes swaps a link to the directory of a ConfigMap.
+ * Watches a file by the directories that it is in, its own and, behind symbolic links, those of the links and of the
+ * file: editors put a new file in the old one's place, and Kubernetes swaps a link to the directory of a ConfigMap.
  */
 export function watchFile({ file, onChange, onError, startTimer }: FileWatchOptions): FileWatch {
   const watchers = new Map<string, FSWatcher>();
@@ -31,7 +34,7 @@ export function watchFile({ file, onChange, onError, startTimer }: FileWatchOpti
   let isClosed = false;
 
   function follow(): void {
-    const directories = new Set([dirname(file), findRealDirectory(file)]);
+    const directories = findDirectories(file);
     for (const [directory, watcher] of watchers) {
       if (directories.has(directory)) continue;
       watcher.close();
@@ -91,10 +94,17 @@ function readText(file: string): string | undefined {
   }
 }
 
-function findRealDirectory(file: string): string {
+/** What is not there ends the way; of the file's own directory there is always a name. */
+function findDirectories(file: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  let next = file;
   try {
-    return dirname(realpathSync(file));
+    for (let links = 0; links < maxLinks; links += 1) {
+      found.add(realpathSync(dirname(next)));
+      next = resolve(dirname(next), readlinkSync(next));
+    }
   } catch {
-    return dirname(file);
+    // The last one is no link.
   }
+  return found.size === 0 ? new Set([dirname(file)]) : found;
 }
