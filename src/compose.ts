@@ -1,24 +1,26 @@
 // Compose: a Config in, a running service out. The one file that knows every folder; it decides nothing.
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { ConfigurationState } from './admin/api-types.ts';
 import { createAdminApp } from './admin/app.ts';
 import { createOperatorSide } from './compose/operator-side.ts';
 import { createUpkeep } from './compose/upkeep.ts';
-import type { Config, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
+import type { Config } from './config/config.ts';
+import type { ConfigSource } from './config/source.ts';
+import { createHelperRunner, type HelperRunner } from './credential-helper.ts';
 import { createMirrorApp } from './http/app.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
 import type { MirrorStats } from './mirror/mirror-api.ts';
 import { createMirror } from './mirror/mirror.ts';
+import { findProxy, toLookups, toUpstreamOptions } from './part-options.ts';
+import { startReloads } from './reload.ts';
 import { openStore, type Store } from './store/open-store.ts';
 import { systemClock, type Clock } from './telemetry/clock.ts';
-import { createLog } from './telemetry/create-log.ts';
+import { createLog, type LevelledLog } from './telemetry/create-log.ts';
 import { createMetrics, type Metrics } from './telemetry/create-metrics.ts';
 import { createEvents, type Events } from './telemetry/events.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
 import type { Log } from './telemetry/log.ts';
 import { createTraffic, meterTraffic, type Traffic } from './telemetry/traffic.ts';
-import { defaultTimeouts, type UpstreamOptions, type UpstreamUrlOptions } from './upstream/options.ts';
+import { defaultTimeouts } from './upstream/options.ts';
 import { createUpstreams, type Upstreams } from './upstream/upstreams.ts';
 
 /** A mirror that is listening. */
@@ -28,6 +30,8 @@ export interface Service {
   readonly adminAddresses: readonly ListenAddress[];
   readonly log: Log;
   stats(): MirrorStats;
+  /** Reads the configuration anew, and applies it if it is good. Never throws; harmless while the service ends. */
+  reload(): void;
   /**
    * Unready at once; after `drainDelay` no new connections, after at most `drain` no old ones; then everything
    * is closed. A further call gives the same end.
@@ -38,8 +42,8 @@ export interface Service {
 export interface ServiceOptions {
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
-  /** Absolute name of the file that the configuration came from; undefined: built-in defaults. */
-  readonly configFile?: string | undefined;
+  /** Where the configuration came from, watched from now on; without it nothing is reloaded. */
+  readonly source?: ConfigSource;
   readonly clock?: Clock;
   /** Default: pino on standard output. */
   readonly log?: Log;
@@ -56,8 +60,8 @@ interface Telemetry {
 
 /** Starts everything, or nothing: what was opened before a failure is closed again. */
 export async function startService(config: Config, options: ServiceOptions): Promise<Service> {
-  const log = options.log ?? createLog({ level: config.log.level });
   const clock = options.clock ?? systemClock;
+  const log: Log & Partial<LevelledLog> = options.log ?? createLog({ level: config.log.level });
   const traffic = createTraffic(clock);
   const telemetry: Telemetry = {
     clock,
@@ -68,28 +72,39 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     events: createEvents(log),
   };
   const instanceId = config.instance ?? randomUUID().slice(0, 8);
-  const context = { ...telemetry, instanceId, version: options.version, timeouts: defaultTimeouts };
+  const helpers = createHelperRunner({ environment: options.environment, clock });
+  const { version } = options;
+  const context = { ...telemetry, instanceId, version, timeouts: defaultTimeouts, runHelper: helpers.run };
   const proxy = findProxy(options.environment);
-  const upstreams = createUpstreams(
-    config.upstreams.map((upstream) => toUpstreamOptions(upstream, proxy)),
-    context,
-  );
-  for (const { name } of config.upstreams.filter((upstream) => upstream.sharesCredentials)) {
-    telemetry.log.warn({ upstream: name }, 'shareCredentials: whoever reaches this mirror sees what its login sees');
-  }
+  const toOptions = (next: Config) => next.upstreams.map((upstream) => toUpstreamOptions(upstream, proxy));
+  const upstreams = createUpstreams(toOptions(config), context);
+  warnOfSharing(config, log);
+  const onReload = (next: Config): void => {
+    // First, since it alone may fail, and then changes nothing.
+    upstreams.replace(toOptions(next));
+    log.setLevel?.(next.log.level);
+    warnOfSharing(next, log);
+  };
   try {
-    const { version, configFile: file = null } = options;
-    const configuration = { file, loadedAt: new Date(clock.wallMs()).toISOString(), problems: [] };
     return await startWithStore(config, {
       upstreams,
       instanceId,
       version,
-      configuration: () => configuration,
+      helpers,
+      onReload,
+      source: options.source,
       ...telemetry,
     });
   } catch (error) {
+    helpers.close();
     await upstreams.close();
     throw error;
+  }
+}
+
+function warnOfSharing(config: Config, log: Log): void {
+  for (const { name } of config.upstreams.filter((upstream) => upstream.sharesCredentials)) {
+    log.warn({ upstream: name }, 'shareCredentials: whoever reaches this mirror sees what its login sees');
   }
 }
 
@@ -108,30 +123,48 @@ interface Parts extends Telemetry {
   readonly upstreams: Upstreams;
   readonly instanceId: string;
   readonly version: string;
-  readonly configuration: () => ConfigurationState;
+  readonly helpers: HelperRunner;
+  readonly source: ConfigSource | undefined;
+  /** What a reload changes beyond what is looked up in `reloads.config`. @throws when it cannot, having changed nothing */
+  onReload(config: Config): void;
 }
 
 async function listen(config: Config, parts: Parts): Promise<Service> {
   const { clock, log, meter, store, upstreams, traffic } = parts;
   traffic.restore(store.catalog);
-  const fallback = { ...config.cache.freshness, tagPolicies: [] };
-  const freshness = new Map(
-    config.upstreams.map((upstream) => [upstream.name, { ...upstream.freshness, tagPolicies: upstream.tagPolicies }]),
-  );
+  let lookups = toLookups(config);
+  const reloads = startReloads({
+    ...parts,
+    config,
+    apply(next) {
+      parts.onReload(next);
+      store.setBounds(next.cache);
+      lookups = toLookups(next);
+    },
+    onAttempt() {
+      parts.events.publish({ type: 'configuration-changed' });
+      upkeep.reload();
+    },
+  });
   const mirror = createMirror({
     ...parts,
     ...store,
-    fillLimits: toFillLimits(config),
-    connectionsPerUpstream: config.fill.maxUpstreamConnections,
-    freshnessOf: (name) => freshness.get(name) ?? fallback,
+    get fillLimits() {
+      return lookups.fillLimits;
+    },
+    get connectionsPerUpstream() {
+      return reloads.config.fill.maxUpstreamConnections;
+    },
+    freshnessOf: (name) => lookups.freshness.get(name) ?? lookups.otherFreshness,
   });
-  const upkeep = createUpkeep({ ...parts, mirror, config: () => config });
+  const upkeep = createUpkeep({ ...parts, mirror, config: () => reloads.config });
   let isReady = false;
   let mirrorAddresses: readonly ListenAddress[] = [];
   const operator = await createOperatorSide({
     ...parts,
     mirror,
-    config: () => config,
+    config: () => reloads.config,
+    configuration: () => reloads.state,
     mirrorAddresses: () => mirrorAddresses,
     isReady: () => isReady,
     findJob: (id) => upkeep.findJob(id),
@@ -142,9 +175,15 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     handler: createMirrorApp({
       ...parts,
       mirror: upkeep.mirror,
-      addresses: config,
-      limits: config.limits,
-      isCatalogEnabled: config.catalog,
+      get addresses() {
+        return reloads.config;
+      },
+      get limits() {
+        return reloads.config.limits;
+      },
+      get isCatalogEnabled() {
+        return reloads.config.catalog;
+      },
     }),
   });
   const adminListener = createListener({ clock, handler: createAdminApp(operator.app) });
@@ -157,6 +196,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     await mirror.close();
     operator.stream.close();
     await adminListener.close({ drainMs: 0 });
+    parts.helpers.close();
     await upstreams.close();
     await traffic.close();
     await store.close();
@@ -169,64 +209,23 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     let ending: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       isReady = false;
-      await new Promise<void>((resolve) => clock.startTimer(config.limits.drainDelayMs, resolve));
-      await closeAll(config.limits.drainMs);
+      reloads.close();
+      const { drainDelayMs, drainMs } = reloads.config.limits;
+      await new Promise<void>((resolve) => clock.startTimer(drainDelayMs, resolve));
+      await closeAll(drainMs);
     };
-    return { mirrorAddresses, adminAddresses, log, stats: () => mirror.stats(), stop: () => (ending ??= stop()) };
+    return {
+      mirrorAddresses,
+      adminAddresses,
+      log,
+      stats: () => mirror.stats(),
+      reload: () => reloads.reload(),
+      stop: () => (ending ??= stop()),
+    };
   } catch (error) {
+    reloads.close();
     await mirrorListener.close({ drainMs: 0 });
     await adminListener.close({ drainMs: 0 });
     throw error;
   }
-}
-
-/** Clients ask for the next layer well within it, and nobody waits for what it delays. */
-const smallQuietMs = 50;
-
-function toFillLimits({ fill }: Config) {
-  return {
-    idleTimeoutMs: fill.idleTimeoutMs,
-    minBytesPerSecond: fill.minRateBytesPerSecond,
-    resumeForMs: fill.resumeForMs,
-    maxConnections: fill.maxConnections,
-    abandonedBytes: fill.abandonedBytes,
-    maxBlobBytes: fill.maxBlobSizeBytes,
-    quietMs: smallQuietMs,
-  };
-}
-
-function toUpstreamOptions(
-  upstream: UpstreamConfig,
-  proxy: { url: string; noProxy: string } | undefined,
-): UpstreamOptions {
-  const { name, urls, repositoryPrefix, proxyUrl, egressAllow, tls, rateLimitReserve } = upstream;
-  const isSecure = urls.every(({ url }) => url.startsWith('https:'));
-  const ownProxy = proxyUrl === undefined ? (isSecure ? proxy : undefined) : { url: proxyUrl, noProxy: '' };
-  return {
-    name,
-    urls: urls.map(toUrlOptions),
-    shareCredentials: upstream.sharesCredentials,
-    egressAllow,
-    ...(repositoryPrefix === undefined ? {} : { repositoryPrefix }),
-    ...(ownProxy === undefined ? {} : { proxy: ownProxy }),
-    ...(rateLimitReserve === undefined ? {} : { rateLimitReserve }),
-    tls: { ...readPem('ca', tls.caFile), ...readPem('cert', tls.certFile), ...readPem('key', tls.keyFile) },
-  };
-}
-
-function toUrlOptions({ url, login, authHosts, isTagSource }: UpstreamUrlConfig): UpstreamUrlOptions {
-  if (login === undefined) return { url, authHosts, tags: isTagSource };
-  const { username, password: source } = login;
-  const password = source.type === 'file' ? { file: source.path } : { env: source.variable };
-  return { url, authHosts, tags: isTagSource, login: { username, password } };
-}
-
-function readPem<Name extends 'ca' | 'cert' | 'key'>(name: Name, file: string | undefined): { [key in Name]?: string } {
-  return file === undefined ? {} : ({ [name]: readFileSync(file, 'utf8') } as { [key in Name]?: string });
-}
-
-function findProxy(environment: NodeJS.ProcessEnv): { url: string; noProxy: string } | undefined {
-  const url = environment['HTTPS_PROXY'] ?? environment['https_proxy'];
-  if (url === undefined || url === '') return undefined;
-  return { url, noProxy: environment['NO_PROXY'] ?? environment['no_proxy'] ?? '' };
 }

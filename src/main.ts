@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Start, signals, exit status. Only `runtime` is loaded at once: the rest needs a Node that it first makes sure of.
-import { readFileSync } from 'node:fs';
-import type { ConfigSource } from './cli/context.ts';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Config } from './config/config.ts';
+import type { ConfigSource } from './config/source.ts';
 import { ensureRuntime } from './runtime.ts';
 
 if (await ensureRuntime()) {
@@ -20,12 +20,16 @@ if (await ensureRuntime()) {
   process.exit(process.exitCode ?? status);
 }
 
-/** Runs the mirror until a signal; a second signal ends the process at once. */
-async function serve(config: Config, { file: configFile }: ConfigSource): Promise<void> {
+/** Runs the mirror until a signal; a second signal ends the process at once. SIGHUP reads the configuration anew. */
+async function serve(config: Config, source: ConfigSource): Promise<void> {
   const { startService } = await import('./compose.ts');
   const { formatBanner } = await import('./cli/banner.ts');
-  const starting = waitForEnd();
-  const service = await startService(config, { version: readVersion(), environment: process.env, configFile });
+  const hangUps = { isMissed: false, reload: (): void => void (hangUps.isMissed = true) };
+  const starting = waitForEnd(() => hangUps.reload());
+  const service = await startService(config, { version: readVersion(), environment: process.env, source });
+  hangUps.reload = () => service.reload();
+  // What was asked for while it started may be about what had been read by then.
+  if (hangUps.isMissed) service.reload();
   process.stderr.write(formatBanner(config, { mirror: service.mirrorAddresses, admin: service.adminAddresses }));
   const end = await starting;
   if (end instanceof Error) {
@@ -36,7 +40,7 @@ async function serve(config: Config, { file: configFile }: ConfigSource): Promis
 }
 
 /** Resolves with the first signal, or with the error that nobody caught. */
-async function waitForEnd(): Promise<NodeJS.Signals | Error> {
+async function waitForEnd(reload: () => void): Promise<NodeJS.Signals | Error> {
   return await new Promise((resolve) => {
     let hasEnded = false;
     const end = (reason: NodeJS.Signals | Error): void => {
@@ -46,8 +50,23 @@ async function waitForEnd(): Promise<NodeJS.Signals | Error> {
     };
     process.on('SIGTERM', end);
     process.on('SIGINT', end);
+    process.on('SIGHUP', () => {
+      if (!isTerminalGone()) reload();
+      else if (!hasEnded) end('SIGHUP');
+    });
     process.on('uncaughtException', end);
   });
+}
+
+/** Whether it was started at a terminal that has been closed: that comes as SIGHUP too, and means the end. */
+function isTerminalGone(): boolean {
+  if (!process.stdin.isTTY) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function readVersion(): string {

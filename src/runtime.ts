@@ -24,8 +24,8 @@ const flags: readonly string[] = [`${nurseryFlag}=4`, heapGrowth];
 /** As above: glibc keeps freed memory for each thread of the pool, unless it is told to share. */
 const environment = { UV_THREADPOOL_SIZE: threadPoolSize, MALLOC_ARENA_MAX: '2' } as const;
 
-/** What ends the parent must end the child; the last two come from a terminal to both. */
-const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** What is meant for the program although the parent gets it: to end, and, SIGHUP, to read its configuration anew. */
+const passedSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Names the descriptor of the pipe that ties the program to the older Node which started it. */
 const lifelineVariable = 'STOWAGE_LIFELINE';
@@ -112,10 +112,10 @@ async function restartUnder(nodePath: string): Promise<number> {
     env: { ...process.env, [lifelineVariable]: String(lifelineFd) },
   });
   const forward = (signal: NodeJS.Signals): void => {
-    // Sent on, it would be the second one there, which ends the program at once.
+    // It came to the child too. Sent on, it would be the second one there, which ends the program at once.
     if (!isFromTerminal(signal)) child.kill(signal);
   };
-  for (const signal of endingSignals) process.on(signal, forward);
+  for (const signal of passedSignals) process.on(signal, forward);
   try {
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
       child.once('error', reject);
@@ -124,12 +124,12 @@ async function restartUnder(nodePath: string): Promise<number> {
       });
     });
     if (signal === null) return code ?? 1;
-    for (const name of endingSignals) process.off(name, forward);
+    for (const name of passedSignals) process.off(name, forward);
     // Die of the same signal, so that a shell or supervisor sees what happened; SIGKILL and the like work too.
     process.kill(process.pid, signal);
     return 1;
   } finally {
-    for (const signal of endingSignals) process.off(signal, forward);
+    for (const signal of passedSignals) process.off(signal, forward);
   }
 }
 
@@ -149,6 +149,7 @@ function die(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/** A SIGHUP may come from anybody; two of them do no harm. */
 function isFromTerminal(signal: NodeJS.Signals): boolean {
-  return process.stdin.isTTY && signal !== 'SIGTERM';
+  return process.stdin.isTTY && signal === 'SIGINT';
 }

@@ -29,6 +29,9 @@ export interface MirrorProcess {
   readonly address: string;
   readonly adminAddress: string;
   readonly cachePath: string;
+  readonly configFile: string;
+  /** The text of a configuration that differs from the first one only in these. */
+  formatConfig(changed: Pick<MirrorProcessOptions, 'config'> & { readonly upstreams?: readonly object[] }): string;
   readonly pid: number;
   /** What it wrote to stdout and stderr, over all starts. */
   readonly output: string;
@@ -61,10 +64,9 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
   const configFile = join(directory, 'mirror.config.yaml');
   const more = options.config ?? {};
   const { path: cachePath = join(directory, 'cache') } = (more['cache'] ?? {}) as { path?: string };
-  await writeFile(
-    configFile,
-    formatMirrorConfig({ mirrorPort, adminPort, cachePath, upstreams: options.upstreams, more }),
-  );
+  const formatConfig: MirrorProcess['formatConfig'] = ({ upstreams = options.upstreams, config = {} }) =>
+    formatMirrorConfig({ mirrorPort, adminPort, cachePath, upstreams, more: { ...more, ...config } });
+  await writeFile(configFile, formatConfig({}));
   const address = `http://127.0.0.1:${mirrorPort}`;
   const adminAddress = `http://127.0.0.1:${adminPort}`;
   let output = '';
@@ -111,6 +113,8 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     address,
     adminAddress,
     cachePath,
+    configFile,
+    formatConfig,
     get pid() {
       return child?.pid ?? 0;
     },

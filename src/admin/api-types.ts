@@ -97,7 +97,7 @@ export interface ConfigurationState {
   /** null: built-in defaults. */
   readonly file: string | null;
   readonly loadedAt: string;
-  /** Why the last attempt to load it changed nothing, one problem a line; empty when the last one was good. */
+  /** Why the last attempt to load it changed nothing, or which keys wait for a restart; one problem a line, empty when all of it counts. */
   readonly problems: readonly string[];
 }
 

@@ -14,7 +14,7 @@ export interface AdminAppOptions {
   readonly health: Health;
   /** Whether clients should be sent here: false while starting and while draining. Depends on no upstream. */
   isReady(): boolean;
-  /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port. */
+  /** Values of `Host` that are let in beside loopback and the address that was dialled, with or without port; looked at for each request. */
   readonly hosts: readonly string[];
   /** What lets in to `/api/v1` and `/metrics`; undefined: nothing is needed. */
   readonly token: AdminToken | undefined;
@@ -28,7 +28,7 @@ export interface AdminAppOptions {
 
 /** The handler of the admin listener. It owns nothing. */
 export function createAdminApp(options: AdminAppOptions): RequestListener {
-  const isOwnHost = createHostCheck(options.hosts);
+  const isOwnHost = createHostCheck(() => options.hosts);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

@@ -6,14 +6,13 @@ import { isIPv4 } from 'node:net';
  * A request without Host comes from no browser.
  */
 export function createHostCheck(
-  hosts: readonly string[],
+  hosts: () => readonly string[],
 ): (host: string | undefined, localAddress: string | undefined) => boolean {
-  const listed = new Set(hosts.map((host) => host.toLowerCase()));
   return (host, localAddress) => {
     if (host === undefined) return true;
     const whole = host.toLowerCase();
     const name = whole.replace(/:\d+$/, '');
-    if (listed.has(whole) || listed.has(name)) return true;
+    if (hosts().some((listed) => [whole, name].includes(listed.toLowerCase()))) return true;
     return isLoopback(name) || (localAddress !== undefined && name === formatHost(localAddress));
   };
 }

@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import { findConfigFile, loadConfig } from '../config/load.ts';
-import type { CliContext, ConfigSource } from './context.ts';
+import { createConfigSource, type ConfigSource } from '../config/source.ts';
+import type { CliContext } from './context.ts';
 
 export interface ConfigOption {
   readonly config?: string;
@@ -13,13 +12,11 @@ export function addConfigOption(command: Command): Command {
   return command.option('-c, --config <file>', 'configuration file (default: ./mirror.config.yaml where it exists)');
 }
 
-/** @throws ConfigError */
-export function loadConfigOption(option: ConfigOption, context: CliContext): Config {
-  return loadConfig({ file: option.config, environment: context.env, directory: context.cwd });
+export function findConfigSource(option: ConfigOption, context: CliContext): ConfigSource {
+  return createConfigSource({ file: option.config, environment: context.env, directory: context.cwd });
 }
 
-/** Which file `loadConfigOption` reads. */
-export function findConfigSource({ config }: ConfigOption, { cwd }: CliContext): ConfigSource {
-  const file = findConfigFile({ file: config, directory: cwd });
-  return { file: file === undefined ? undefined : resolve(cwd, file) };
+/** @throws ConfigError */
+export function loadConfigOption(option: ConfigOption, context: CliContext): Config {
+  return findConfigSource(option, context).load();
 }

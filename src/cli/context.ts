@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { ConfigSource } from '../config/source.ts';
 
 /** What commands have of the world around them. */
 export interface CliContext {
@@ -11,12 +12,6 @@ export interface CliContext {
   readonly serve: (config: Config, source: ConfigSource) => Promise<void>;
   /** What `--version` prints. */
   readonly version: string;
-}
-
-/** Where a configuration came from. */
-export interface ConfigSource {
-  /** Absolute; undefined: built-in defaults. */
-  readonly file: string | undefined;
 }
 
 /** As much of a stream as commands need; `process.stdout` fits. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addConfigOption, findConfigSource, loadConfigOption, type ConfigOption } from './config-option.ts';
+import { addConfigOption, findConfigSource, type ConfigOption } from './config-option.ts';
 import type { CliContext } from './context.ts';
 
 /** `serve`, also what runs when no command is named. */
@@ -11,6 +11,7 @@ export function addServe(program: Command, context: CliContext): void {
     .action(async (option: ConfigOption, command: Command) => {
       const [extra] = command.args;
       if (extra !== undefined) command.error(`error: unknown command or argument '${extra}'`);
-      await context.serve(loadConfigOption(option, context), findConfigSource(option, context));
+      const source = findConfigSource(option, context);
+      await context.serve(source.load(), source);
     });
 }

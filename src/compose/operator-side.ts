@@ -58,16 +58,19 @@ export async function createOperatorSide(parts: OperatorSideParts): Promise<Oper
   const upstreams = (): readonly UpstreamFacts[] => describeUpstreams(config(), parts.upstreams);
   const publicUrl = (): string => resolvePublicUrl(config(), findBound(parts));
   const stream = createEventStream({ ...parts, upstreams });
-  const { admin } = config();
   return {
     stream,
     app: {
       metrics: parts.meter,
       health,
       isReady: parts.isReady,
-      hosts: admin.hosts,
-      token: await createToken(admin, parts),
-      hasOpenMetrics: admin.hasOpenMetrics,
+      get hosts() {
+        return config().admin.hosts;
+      },
+      token: await createToken(config().admin, parts),
+      get hasOpenMetrics() {
+        return config().admin.hasOpenMetrics;
+      },
       pageDirectory: fileURLToPath(new URL('../ui', import.meta.url)),
       api: [
         createStatusRoutes({

@@ -1,4 +1,5 @@
 // What the mirror does for its operator rather than for a client: looks after images, runs jobs, fetches ahead.
+import { isDeepStrictEqual } from 'node:util';
 import type { ApiRoutes } from '../admin/api-router.ts';
 import { toApiJob } from '../admin/api-job.ts';
 import type { Job } from '../admin/api-types.ts';
@@ -34,6 +35,8 @@ export interface Upkeep {
   findJob(id: string): Job | undefined;
   /** Once, when clients can be served. */
   start(): void;
+  /** The configuration may have changed. */
+  reload(): void;
   /** Ends what it does; before the mirror is closed. */
   close(): Promise<void>;
 }
@@ -53,12 +56,13 @@ export function createUpkeep({ config, mirror, store, clock, log, events }: Upke
     configuredPins: () => config().cache.pins,
     onStoreError: (operation, error) => store.faults.report(operation, error),
   });
-  const { prefetch: wanted } = config();
-  const prefetch = createPrefetch({ ...wanted, jobs, clock, log });
-  const layersAhead = wanted.onPull === 'layers' ? fetchLayersAhead(mirror, { clock, log }) : undefined;
+  let wanted = config().prefetch;
+  let prefetch = createPrefetch({ ...wanted, jobs, clock, log });
+  let ending = Promise.resolve();
+  const layersAhead = fetchLayersAhead(mirror, { clock, log, isWanted: () => config().prefetch.onPull === 'layers' });
   const upstreams = () => config().upstreams;
   return {
-    mirror: layersAhead?.mirror ?? mirror,
+    mirror: layersAhead.mirror,
     routes: [
       createImagesRoutes({ images, upstreams, parsePin: (text) => parsePin(text, upstreams()) }),
       createJobsRoutes({ jobs, upstreams }),
@@ -68,8 +72,17 @@ export function createUpkeep({ config, mirror, store, clock, log, events }: Upke
       return job && toApiJob(job);
     },
     start: () => prefetch.start(),
+    reload() {
+      if (isDeepStrictEqual(wanted, config().prefetch)) return;
+      wanted = config().prefetch;
+      const last = prefetch;
+      prefetch = createPrefetch({ ...wanted, jobs, clock, log });
+      const next = prefetch;
+      // Rounds never overlap; one that was to begin is given up when there is a newer configuration.
+      ending = ending.then(() => last.close()).then(() => (next === prefetch ? next.start() : undefined));
+    },
     async close() {
-      await Promise.all([prefetch.close(), jobs.close(), layersAhead?.close()]);
+      await Promise.all([prefetch.close(), jobs.close(), layersAhead.close(), ending]);
     },
   };
 }

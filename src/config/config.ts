@@ -135,9 +135,17 @@ export interface UpstreamUrlConfig {
   readonly isTagSource: boolean;
 }
 
-export interface Login {
+/** A name with its password, or a program that gives both. */
+export type Login = PasswordLogin | HelperLogin;
+
+export interface PasswordLogin {
   readonly username: string;
   readonly password: SecretSource;
+}
+
+export interface HelperLogin {
+  /** `ecr-login` for the program `docker-credential-ecr-login`. */
+  readonly helper: string;
 }
 
 /** Where a secret is kept; read it when it is needed. */

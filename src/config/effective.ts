@@ -97,6 +97,7 @@ function formatUpstream(upstream: UpstreamConfig) {
 
 function formatLogin(login: Login | undefined) {
   if (login === undefined) return {};
+  if ('helper' in login) return { credentialHelper: login.helper };
   const { username, password } = login;
   return password.type === 'file'
     ? { username, passwordFile: password.path }

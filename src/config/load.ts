@@ -41,7 +41,7 @@ export function loadConfig(options: LoadOptions): Config {
   return resolveConfig(parsed.data, options.directory);
 }
 
-/** The file that `loadConfig` reads, as it was named; undefined: built-in defaults. */
+/** The file that `loadConfig` reads, as it is named there; undefined: none, the defaults hold. */
 export function findConfigFile({ file, directory }: Pick<LoadOptions, 'file' | 'directory'>): string | undefined {
   return file ?? (existsSync(resolve(directory, usualFile)) ? usualFile : undefined);
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import { checkTokenFile } from './admin-rules.ts';
 import { describeFileError } from './file-error.ts';
 import type { Finding } from './problem.ts';
@@ -42,7 +42,26 @@ function checkSecret(place: Keys, path: Path, surroundings: Surroundings): reado
     ...(isMissing
       ? [{ path: [...path, 'passwordEnv'], expected: 'the name of an environment variable that is set' }]
       : []),
+    ...checkHelper(asText(place['credentialHelper']), [...path, 'credentialHelper'], surroundings),
   ];
+}
+
+/** A helper is a program of its own, found as the shell finds programs. */
+function checkHelper(helper: string | undefined, path: Path, { environment }: Surroundings): readonly Finding[] {
+  if (helper === undefined || !/^[a-z0-9-]+$/.test(helper)) return [];
+  const program = `docker-credential-${helper}`;
+  const directories = (environment['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
+  if (directories.some((directory) => isExecutable(join(directory, program)))) return [];
+  return [{ path, expected: `the program ${program} in a directory of PATH`, found: 'none' }];
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkFile(name: unknown, path: Path, { directory }: Surroundings): readonly Finding[] {

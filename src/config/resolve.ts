@@ -132,10 +132,11 @@ function resolveUrls(upstream: UpstreamSettings, directory: string): readonly Up
 }
 
 function resolveLogin(
-  entry: Pick<UpstreamSettings, 'username' | 'passwordFile' | 'passwordEnv'>,
+  entry: Pick<UpstreamSettings, 'username' | 'passwordFile' | 'passwordEnv' | 'credentialHelper'>,
   directory: string,
 ): Login | undefined {
-  const { username, passwordFile, passwordEnv } = entry;
+  const { username, passwordFile, passwordEnv, credentialHelper } = entry;
+  if (credentialHelper !== undefined) return { helper: credentialHelper };
   if (username === undefined) return undefined;
   if (passwordFile !== undefined) {
     return { username, password: { type: 'file', path: resolve(directory, passwordFile) } };

@@ -121,14 +121,15 @@ function checkUpstream(upstream: Keys, path: Path): readonly Finding[] {
     findings.push(...checkLogin(upstream, path));
   } else {
     if (upstream['url'] !== undefined) findings.push({ path: [...path, 'url'], expected: 'either url or urls' });
-    for (const key of ['username', 'passwordFile', 'passwordEnv', 'authHosts']) {
+    for (const key of ['username', 'passwordFile', 'passwordEnv', 'credentialHelper', 'authHosts']) {
       if (upstream[key] === undefined) continue;
       findings.push({ path: [...path, key], expected: 'the key within the entry of urls for which it holds' });
     }
   }
   findings.push(...urls.flatMap((entry, index) => checkLogin(entry, [...path, 'urls', index])));
-  if (upstream['shareCredentials'] === true && !places.some((place) => place['username'] !== undefined)) {
-    findings.push({ path: [...path, 'shareCredentials'], expected: 'username beside it, or false' });
+  if (upstream['shareCredentials'] === true && !places.some(hasLogin)) {
+    const expected = 'username or credentialHelper beside it, or false';
+    findings.push({ path: [...path, 'shareCredentials'], expected });
   }
   findings.push(
     ...asList(upstream['tags']).flatMap((entry, index) => checkPolicy(asMap(entry), [...path, 'tags', index])),
@@ -144,7 +145,15 @@ function checkPolicy(policy: Keys, path: Path): readonly Finding[] {
   return [{ path, expected: 'immutable: true or a ttl beside match' }];
 }
 
+function hasLogin(place: Keys): boolean {
+  return place['username'] !== undefined || place['credentialHelper'] !== undefined;
+}
+
 function checkLogin(place: Keys, path: Path): readonly Finding[] {
+  const others = ['username', 'passwordFile', 'passwordEnv'].filter((key) => place[key] !== undefined);
+  if (place['credentialHelper'] !== undefined && others.length > 0) {
+    return [{ path: [...path, 'credentialHelper'], expected: `either credentialHelper or ${others.join(' and ')}` }];
+  }
   const sources = ['passwordFile', 'passwordEnv'].filter((key) => place[key] !== undefined);
   if (sources.length === 2) {
     return [{ path: [...path, 'passwordEnv'], expected: 'either passwordFile or passwordEnv' }];

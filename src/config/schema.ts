@@ -47,6 +47,9 @@ const login = {
   passwordEnv: freeText('the name of an environment variable, as in HUB_TOKEN', (value) =>
     /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
   ).optional(),
+  credentialHelper: freeText('the name of a helper, as in ecr-login for docker-credential-ecr-login', (value) =>
+    /^[a-z0-9][a-z0-9-]*$/.test(value),
+  ).optional(),
   authHosts: listOf(host()).optional(),
 };
 

@@ -45,6 +45,20 @@ export function createAddressIndex(book: AddressBook): AddressIndex {
   };
 }
 
+/** The index of a list that may become another one; made anew only then. */
+export function followAddressBook(read: () => AddressBook): () => AddressIndex {
+  let book = read();
+  let index = createAddressIndex(book);
+  return () => {
+    const latest = read();
+    if (latest !== book) {
+      index = createAddressIndex(latest);
+      book = latest;
+    }
+    return index;
+  };
+}
+
 /** Some letters outside ASCII become ASCII in lower case (the Kelvin sign a k), and no host name holds them. */
 function isPlain(text: string): boolean {
   return /^[\x21-\x7e]+$/.test(text);

@@ -7,7 +7,7 @@ import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
-import { createAddressIndex, type AddressBook, type AddressIndex } from './address-book.ts';
+import { followAddressBook, type AddressBook, type AddressIndex } from './address-book.ts';
 import { answerBlob } from './blobs.ts';
 import { writeError } from './error-response.ts';
 import { openExchange, type Exchange } from './exchange.ts';
@@ -19,6 +19,7 @@ import { createRequestReports, type RequestReports } from './request-log.ts';
 import { parseRoute, type Route } from './route.ts';
 import { TurnBudget } from './turn-budget.ts';
 
+/** `addresses`, `limits` and `isCatalogEnabled` are looked at for each request: they may change. */
 export interface MirrorAppOptions {
   readonly mirror: Mirror;
   readonly addresses: AddressBook;
@@ -51,7 +52,7 @@ type AppResponse = Response<unknown, Locals>;
 
 /** The handler of the mirror listener. It owns nothing: the mirror is closed by whoever made it. */
 export function createMirrorApp(options: MirrorAppOptions): RequestListener {
-  const addresses = createAddressIndex(options.addresses);
+  const findAddresses = followAddressBook(() => options.addresses);
   const report = createRequestReports(options);
   const turns = new TurnBudget();
   const app = express();
@@ -68,7 +69,7 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     next();
   });
   app.use(async (_request: Request, response: AppResponse) => {
-    await answer(response.locals.exchange, addresses, options);
+    await answer(response.locals.exchange, findAddresses(), options);
   });
   app.use((error: unknown, _request: Request, response: AppResponse, _next: NextFunction) => {
     fail(response.locals.exchange, error, options.log);
@@ -79,8 +80,8 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- express adds what is missing, first thing
     handle(request as Request, response as Response, (error?: unknown) => writeError(response, error ?? unparsable()));
   };
-  const { writeIdleMs = defaultWriteIdleMs } = options.limits;
-  return createRecalledAnswers({ ...options, addresses, report, writeIdleMs }, viaExpress);
+  const findWriteIdleMs = () => options.limits.writeIdleMs ?? defaultWriteIdleMs;
+  return createRecalledAnswers({ ...options, findAddresses, report, findWriteIdleMs }, viaExpress);
 }
 
 function begin(

@@ -13,11 +13,12 @@ import { parseRoute, type Route } from './route.ts';
 
 export interface RecalledOptions {
   readonly mirror: Pick<Mirror, 'recallManifest' | 'recallBlob'>;
-  readonly addresses: AddressIndex;
+  /** The same object until the addresses change. */
+  readonly findAddresses: () => AddressIndex;
   readonly clock: Clock;
   readonly report: RequestReports;
   /** A client that takes nothing for this long is dropped. */
-  readonly writeIdleMs: number;
+  readonly findWriteIdleMs: () => number;
 }
 
 type ManifestRoute = Extract<Route, { endpoint: 'manifest' }>;
@@ -43,13 +44,17 @@ const uncommonHeaders = [
 /** Answers what it can; the rest goes to `otherwise`. */
 export function createRecalledAnswers(options: RecalledOptions, otherwise: RequestListener): RequestListener {
   const routes = new Map<string, ContentRoute>();
+  let addresses = options.findAddresses();
 
   function findRoute({ method = '', url: target = '', headers: { host } }: IncomingMessage): ContentRoute | undefined {
     if (target.length > maxTargetLength || (host?.length ?? 0) > maxTargetLength) return undefined;
+    const latest = options.findAddresses();
+    if (latest !== addresses) routes.clear();
+    addresses = latest;
     const key = `${host} ${target}`;
     const known = routes.get(key);
     if (known !== undefined) return known;
-    const route = tryParse(() => parseRoute({ method, target, host }, options.addresses));
+    const route = tryParse(() => parseRoute({ method, target, host }, addresses));
     if (route?.endpoint !== 'manifest' && route?.endpoint !== 'blob') return undefined;
     if (routes.size >= maxRoutes) routes.clear();
     routes.set(key, route);
@@ -99,8 +104,8 @@ function answer(route: ContentRoute, response: ServerResponse, options: Recalled
 }
 
 /** One time limit will do: there is no more to send than one that moves would take in it. */
-function dropWhenIdle(response: ServerResponse, { clock, writeIdleMs }: RecalledOptions): void {
-  const timer = clock.startTimer(writeIdleMs, () => response.destroy());
+function dropWhenIdle(response: ServerResponse, { clock, findWriteIdleMs }: RecalledOptions): void {
+  const timer = clock.startTimer(findWriteIdleMs(), () => response.destroy());
   response.once('close', () => timer.stop());
 }
 

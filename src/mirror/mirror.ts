@@ -37,8 +37,9 @@ export interface MirrorOptions {
   readonly recent: Recent;
   readonly misses: Recent;
   readonly space: Space;
+  /** Looked at when a fill or a stream around the store begins; what runs keeps what it began with. */
   readonly fillLimits: FillLimits;
-  /** Blob connections to each upstream, all fills together. */
+  /** Blob connections to each upstream, all fills together; looked at for each one more. */
   readonly connectionsPerUpstream: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,19 +50,19 @@ export interface MirrorOptions {
 
 /** The mirror over a store and upstreams that are ready. The caller closes these after the mirror. */
 export function createMirror(options: MirrorOptions): Mirror {
-  const { catalog, fillLimits, clock } = options;
+  const { catalog, clock } = options;
   const onStoreError = (operation: string, error: unknown): void => {
     if (!isMirrorError(error)) options.faults.report(operation, error);
   };
   const visibility = new Visibility(options);
   const misses = new Misses({ misses: options.misses, limitsOf: options.freshnessOf });
   const buffers = new BufferPool(readBufferBytes);
-  const bypasses = new Bypasses(fillLimits, clock);
+  const bypasses = new Bypasses(() => options.fillLimits, clock);
   const fills = new Fills({
     ...options,
     buffers,
-    slots: new ConnectionSlots(options.connectionsPerUpstream),
-    limits: fillLimits,
+    slots: new ConnectionSlots(() => options.connectionsPerUpstream),
+    findLimits: () => options.fillLimits,
     onStoreError,
     onCommitted(object, sources) {
       void catalog.addContent(object, { mediaType: undefined });

@@ -21,7 +21,7 @@ const fewFiles = 4;
 /** `minFree` is meant for disks; of a small one it must not ask for more than there is. */
 const maxFreeShare = 0.1;
 
-/** `minFreeBytes` is left for others whatever the quota says. */
+/** `minFreeBytes` is left for others whatever the quota says; looked at each time, since it may change. */
 export function createDiskRoom(options: {
   readonly minFreeBytes: number;
   readonly readDisk: () => Promise<DiskFacts>;

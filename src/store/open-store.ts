@@ -43,12 +43,14 @@ export interface Store {
   readonly faults: StoreFaults;
   /** Resolves when rows and files agree, if they may not have at the start. */
   readonly whenRecovered: Promise<void>;
+  /** From now on these hold; what is too much goes in the background. */
+  setBounds(bounds: StoreBounds): void;
   /** Call once, after all readers and partial files are closed. */
   close(): Promise<void>;
 }
 
-export interface StoreOptions {
-  readonly path: string;
+/** What may change while the store is open. */
+export interface StoreBounds {
   /** 0 means no limit. */
   readonly maxSizeBytes: number;
   /** What stays free on the file system. */
@@ -59,6 +61,10 @@ export interface StoreOptions {
   readonly scrubEveryMs: number;
   /** What never goes. */
   readonly pins: readonly Pin[];
+}
+
+export interface StoreOptions extends StoreBounds {
+  readonly path: string;
   /** How long to wait for another process to leave the directory. */
   readonly lockWaitMs: number;
   readonly clock: Clock;
@@ -77,7 +83,8 @@ export interface StoreOptions {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const paths = createStorePaths(options.path);
   const lock = await takeDirectory(paths, options);
-  const { clock, meter, scrubEveryMs } = options;
+  const { clock, meter } = options;
+  let bounds: StoreBounds = options;
   const hashes = createHashPool();
   const disk = createDiskContentStore({
     paths,
@@ -87,7 +94,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...(options.fs === undefined ? {} : { fs: options.fs }),
   });
   const content = createImpatientContentStore(disk, clock);
-  const { catalog, state, browse, compare } = await openSqliteCatalog({ ...options, path: paths.catalog });
+  const { catalog, state, browse, compare } = await openSqliteCatalog({
+    ...options,
+    path: paths.catalog,
+    get pins() {
+      return bounds.pins;
+    },
+  });
   const stop = new AbortController();
   const mark = createRecoveryMark(paths.restoring, options.log);
   const recovery = recover(mark, state, {
@@ -104,10 +117,35 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     findLost: (digest) => recovery.find(digest),
     onOrphan: () => mark.set(),
   });
-  const room = createDiskRoom({ minFreeBytes: options.minFreeBytes, readDisk: () => readDisk(paths) });
-  const space = createSpace({ ...options, room, content, catalog, inventory });
+  const room = createDiskRoom({
+    get minFreeBytes() {
+      return bounds.minFreeBytes;
+    },
+    readDisk: () => readDisk(paths),
+  });
+  const space = createSpace({
+    ...options,
+    room,
+    content,
+    catalog,
+    inventory,
+    get maxSizeBytes() {
+      return bounds.maxSizeBytes;
+    },
+    get maxIdleMs() {
+      return bounds.maxIdleMs;
+    },
+  });
   const faults = createStoreFaults({ ...options, probe: () => probe(paths, room) });
-  const scrub = startScrub({ everyMs: scrubEveryMs, catalog, inventory, faults, clock });
+  const scrub = startScrub({
+    catalog,
+    inventory,
+    faults,
+    clock,
+    get everyMs() {
+      return bounds.scrubEveryMs;
+    },
+  });
   registerStoreGauges(meter, space, catalog);
 
   return {
@@ -119,6 +157,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     misses: createRecent({ clock, maxEntries: 20_000, maxBytes: 8 * 1024 * 1024 }),
     space,
     faults,
+    setBounds(next) {
+      bounds = next;
+      void catalog.applyPins();
+      space.look();
+    },
     whenRecovered: recovery.whenOver.then(() => undefined),
     async close() {
       stop.abort();

@@ -11,7 +11,7 @@ export interface Scrub {
 }
 
 export interface ScrubOptions {
-  /** In which everything is read once; Infinity: never. */
+  /** In which everything is read once; Infinity: never. Looked at each time, since it may change. */
   readonly everyMs: number;
   readonly catalog: Catalog;
   readonly inventory: Inventory;
@@ -38,8 +38,9 @@ interface Pass {
  * Goes through the digests in order, at the pace at which a pass takes `everyMs`, and on from where the last process was.
  * What is missing loses its row, what is damaged is put aside.
  */
-export function startScrub({ everyMs, catalog, inventory, faults, clock }: ScrubOptions): Scrub {
-  let isClosed = everyMs === Infinity;
+export function startScrub(options: ScrubOptions): Scrub {
+  const { catalog, inventory, faults, clock } = options;
+  let isClosed = false;
   let timer: Timer | undefined;
   let running: Promise<void> | undefined;
 
@@ -51,6 +52,8 @@ export function startScrub({ everyMs, catalog, inventory, faults, clock }: Scrub
   }
 
   async function tick(): Promise<void> {
+    const { everyMs } = options;
+    if (everyMs === Infinity) return;
     let { startedMs, position } = readPass(catalog);
     const target = Math.min(positions, Math.floor(((catalog.useTimeMs() - startedMs) / everyMs) * positions));
     const endMs = clock.monotonicMs() + tickMs * busyShare;

@@ -25,6 +25,8 @@ export interface Space {
   /** After the disk refused a write with `error`: true when something was freed and trying again makes sense. */
   makeRoom(sizeBytes: number, error: unknown): Promise<boolean>;
   usage(): SpaceUsage;
+  /** Frees what is too much by now, in the background: the bounds are other ones. */
+  look(): void;
   /** Resolves when the books have been looked at since the last change. */
   settled(): Promise<void>;
   /** Ends the background work. */
@@ -43,6 +45,7 @@ export interface SpaceUsage {
   readonly spareBytes: number;
 }
 
+/** `maxSizeBytes` and `maxIdleMs` are looked at each time they matter: they may change. */
 export interface SpaceOptions {
   readonly maxSizeBytes: number;
   /** Infinity: for ever. */
@@ -71,9 +74,9 @@ const sweepEveryMs = 60 * 1000;
 const lookEveryMs = 100;
 
 export function createSpace(options: SpaceOptions): Space {
-  const { maxSizeBytes, maxIdleMs, content, catalog, clock, room, log } = options;
+  const { content, catalog, clock, room, log } = options;
   const stop = new AbortController();
-  const limitBytes = () => (maxSizeBytes > 0 ? maxSizeBytes : catalog.totals().bytes);
+  const limitBytes = () => (options.maxSizeBytes > 0 ? options.maxSizeBytes : catalog.totals().bytes);
   const eviction = new Eviction({ ...options, signal: stop.signal, limitBytes });
   let reservedBytes = 0;
   let leftoverBytes = 0;
@@ -83,6 +86,7 @@ export function createSpace(options: SpaceOptions): Space {
 
   const usedBytes = () => catalog.totals().bytes + leftoverBytes + content.lingeringBytes() + reservedBytes;
   const quotaExcess = () => {
+    const { maxSizeBytes } = options;
     if (maxSizeBytes === 0 || usedBytes() <= maxSizeBytes) return 0;
     return usedBytes() - Math.floor(maxSizeBytes * lowWatermark);
   };
@@ -101,7 +105,7 @@ export function createSpace(options: SpaceOptions): Space {
   async function keepBounds(): Promise<void> {
     const leftovers = await dropExpired(await content.listLeftovers());
     leftoverBytes = sumHeld(leftovers);
-    if (isExpiryDue) await eviction.expire(maxIdleMs);
+    if (isExpiryDue) await eviction.expire(options.maxIdleMs);
     isExpiryDue = false;
     await room.look();
     const excessBytes = Math.max(quotaExcess(), -room.spareBytes);
@@ -158,13 +162,14 @@ export function createSpace(options: SpaceOptions): Space {
 
   function sweep(): void {
     sweepTimer = clock.startTimer(sweepEveryMs, sweep);
-    isExpiryDue = maxIdleMs !== Infinity;
+    isExpiryDue = options.maxIdleMs !== Infinity;
     looks.ask();
   }
 
   sweep();
   return {
     fits(sizeBytes) {
+      const { maxSizeBytes } = options;
       const wantedBytes = sizeBytes + reservedBytes + content.lingeringBytes();
       // Nearly always there is room beside all that is here. Only else it matters how much of that may go.
       const isBesideAll = maxSizeBytes === 0 || wantedBytes + leftoverBytes + catalog.totals().bytes <= maxSizeBytes;
@@ -200,9 +205,10 @@ export function createSpace(options: SpaceOptions): Space {
       leftoverBytes,
       lingeringBytes: content.lingeringBytes(),
       reservedBytes,
-      maxBytes: maxSizeBytes,
+      maxBytes: options.maxSizeBytes,
       spareBytes: room.spareBytes,
     }),
+    look: () => looks.ask(),
     settled: () => looks.settled(),
     async close() {
       stop.abort();

@@ -17,7 +17,7 @@ import { startWorker } from './worker-port.ts';
 export interface SqliteCatalogOptions {
   /** The database file; its directory belongs to this process alone. */
   readonly path: string;
-  /** What the configuration pins. */
+  /** What the configuration pins; looked at each time, since it may change. */
   readonly pins: readonly Pin[];
   readonly clock: Clock;
   readonly log: Log;

@@ -17,8 +17,13 @@ export interface LogOptions {
   readonly format?: 'json' | 'text';
 }
 
+/** A log of which less or more can be wanted while it is written. */
+export interface LevelledLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
 /** A log through pino, from which secrets are taken before pino sees them, wherever they hide: keys, texts, errors. */
-export function createLog(options: LogOptions = {}): Log {
+export function createLog(options: LogOptions = {}): LevelledLog {
   const { level = 'info', format = process.stdout.isTTY ? 'text' : 'json' } = options;
   const sink =
     format === 'text' ? createTextFormat(options.sink ?? process.stdout) : (options.sink ?? createLogOutput());
@@ -42,7 +47,15 @@ export function createLog(options: LogOptions = {}): Log {
       // What somebody is to act on does not wait for company.
       if (name === 'warn' || name === 'error') sink.flush?.();
     };
-  return { debug: writerOf('debug'), info: writerOf('info'), warn: writerOf('warn'), error: writerOf('error') };
+  return {
+    debug: writerOf('debug'),
+    info: writerOf('info'),
+    warn: writerOf('warn'),
+    error: writerOf('error'),
+    setLevel(name) {
+      logger.level = name;
+    },
+  };
 }
 
 function prepare(fields: object): object {

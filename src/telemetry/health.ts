@@ -3,7 +3,7 @@
  * `degraded` reasons are shown and counted; they never make the service unready.
  */
 export interface Health {
-  /** Sets or, with undefined, clears the reason of one part. `part` comes from a closed set: `store`, `catalog`, `credentials:NAME`. */
+  /** Sets or, with undefined, clears the reason of one part. `part` comes from a closed set: `store`, `catalog`, `credentials:NAME`, `configuration`. */
   report(part: string, reason: string | undefined): void;
   readonly degraded: readonly { readonly part: string; readonly reason: string }[];
 }

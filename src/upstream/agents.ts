@@ -18,6 +18,8 @@ const connectionsPerOrigin: Readonly<Record<Pool, number | undefined>> = {
 };
 
 export interface AgentsOptions {
+  /** Its name, for messages. */
+  readonly upstream: string;
   readonly egress: Egress;
   readonly connectTimeoutMs: number;
   readonly lookup: Lookup | undefined;
@@ -36,21 +38,19 @@ export interface Agents {
 /**
  * HTTP/1.1 throughout: one HTTP/2 connection defeats parallel segments, and metadata gains nothing by it.
  * undici's own time limits are off; the transport's run on the injected clock.
+ * @throws Error that names the key, when certificates or keys are none
  */
 export function createAgents(options: AgentsOptions): Agents {
   const agents = new Map<string, Dispatcher>();
   const lostReused = new WeakSet<object>();
-  const contexts = new Map<boolean, SecureContext | undefined>();
-  const contextFor = (isOwn: boolean) => {
-    if (!contexts.has(isOwn)) contexts.set(isOwn, createTlsContext(options.tls, isOwn));
-    return contexts.get(isOwn);
-  };
+  const { upstream, tls } = options;
+  const contexts = { own: createTlsContext(upstream, tls, true), foreign: createTlsContext(upstream, tls, false) };
   return {
     get(pool, isOwn) {
       const key = `${pool} ${isOwn}`;
       let agent = agents.get(key);
       if (agent === undefined) {
-        agent = createAgent(options, pool, contextFor(isOwn), lostReused);
+        agent = createAgent(options, pool, isOwn ? contexts.own : contexts.foreign, lostReused);
         agents.set(key, agent);
       }
       return agent;
@@ -58,8 +58,10 @@ export function createAgents(options: AgentsOptions): Agents {
     isLostReusedConnection: (error) =>
       typeof error === 'object' && error !== null && (lostReused.has(error) || isClosedAfterUse(error)),
     async close() {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      const open = [...agents.values()];
+      // First: a request that comes meanwhile gets a connection of its own.
       agents.clear();
+      await Promise.all(open.map((agent) => agent.destroy()));
     },
   };
 }

@@ -82,7 +82,7 @@ export class Authenticator {
       const plan = this.#plan(this.#bearer, repository, login);
       const token = plan === undefined ? undefined : this.#tokens.find(plan.key);
       if (plan !== undefined && token !== undefined) return bearer(token, plan.basic !== undefined, identity);
-    } else if (this.#isBasic && login !== undefined) {
+    } else if (this.#isBasic && login !== undefined && login.identityToken === undefined) {
       return { header: login.basic, isLogin: true, isLoginUnusable: false };
     }
     return { header: undefined, isLogin: false, isLoginUnusable };
@@ -125,6 +125,20 @@ export class Authenticator {
     );
   }
 
+  /**
+   * The registry or its token service refused a login that can be had anew: the one to try in its place, asked for at
+   * once. Undefined for any other login, and where there is no better one.
+   */
+  async findRenewedLogin(basic: string): Promise<Authorization | undefined> {
+    const { credentials } = this.#options;
+    if (credentials?.reject === undefined) return undefined;
+    const refused = await this.#findLogin();
+    if (refused?.basic === basic) credentials.reject(refused.account);
+    const login = await this.#findLogin();
+    if (login === undefined || login.basic === basic) return undefined;
+    return { header: login.basic, isLogin: true, isLoginUnusable: false };
+  }
+
   /** A request with the login went through. */
   acceptLogin(): void {
     if (this.#complaint === undefined) return;
@@ -156,7 +170,7 @@ export class Authenticator {
     const isBasic = challenges.some(({ scheme }) => scheme === 'basic') || (challenges.length === 0 && this.#isBasic);
     if (isBasic) this.#isBasic = true;
     const login = isBasic && identity === 'login' ? await this.#findLogin() : undefined;
-    if (login === undefined) {
+    if (login === undefined || login.identityToken !== undefined) {
       return { type: 'denied', authorization: { ...sent, isLoginUnusable: identity === 'login' && isBasic } };
     }
     return { type: 'authorization', header: login.basic, isLogin: true, isLoginUnusable: false };
@@ -185,7 +199,7 @@ export class Authenticator {
       return { type: 'authorization', ...bearer(answer.token, plan.basic !== undefined, identity) };
     }
     if (plan.basic !== undefined && answer.status !== 403) {
-      await this.refuseLogin();
+      if ((await this.findRenewedLogin(plan.basic)) === undefined) await this.refuseLogin();
       return await this.#getToken(challenge, identity, repository, { ...sent, header: undefined }, signal);
     }
     // 403, or 401 to nobody: the service's word on this repository (ghcr.io hides packages so).
@@ -204,7 +218,7 @@ export class Authenticator {
     const service = challenge.service ?? realm.url.hostname;
     const scope = challenge.literalScope ?? `repository:${repository}:pull`;
     const key = JSON.stringify([realm.url.href, service, scope, usable?.account ?? null]);
-    return { realm: realm.url, service, scope, basic: usable?.basic, key };
+    return { realm: realm.url, service, scope, basic: usable?.basic, identityToken: usable?.identityToken, key };
   }
 
   /** Undefined without a login, and while it is refused or cannot be read. */
@@ -215,7 +229,10 @@ export class Authenticator {
     try {
       login = await credentials.read();
     } catch (error) {
-      const reason = `the password of ${transport.name} cannot be read`;
+      const reason =
+        credentials.reject === undefined
+          ? `the password of ${transport.name} cannot be read`
+          : `the credential helper of ${transport.name} gives no login`;
       this.#reportHealth(reason);
       if (!this.#warned.has(reason))
         log.warn({ upstream: transport.name, error }, `${reason}, going on without the login`);

@@ -1,4 +1,5 @@
 import { lookup as systemLookup } from 'node:dns';
+import { X509Certificate } from 'node:crypto';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
@@ -67,13 +68,29 @@ function buildForPort(options: ConnectorOptions, port: string): buildConnector.c
  * What TLS trusts and shows. A private authority stands beside the known ones, since token services and CDNs of a
  * private registry may be public; the client certificate is for the upstream's own host and port only.
  */
-export function createTlsContext(tls: UpstreamTlsOptions | undefined, isOwn: boolean): SecureContext | undefined {
+export function createTlsContext(
+  upstream: string,
+  tls: UpstreamTlsOptions | undefined,
+  isOwn: boolean,
+): SecureContext | undefined {
   const isPlain = tls?.ca === undefined && (tls?.cert === undefined || !isOwn);
   if (tls === undefined || isPlain) return undefined;
-  return createSecureContext({
-    ...(tls.ca === undefined ? {} : { ca: [...getCACertificates('default'), tls.ca] }),
-    ...(isOwn && tls.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
-  });
+  const { ca, cert, key } = tls;
+  if (ca !== undefined)
+    requireValid(`tls.caFile of ${upstream}: expected certificates (PEM)`, () => new X509Certificate(ca));
+  const trusted = ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] };
+  const own = isOwn && cert !== undefined && key !== undefined ? { cert, key } : {};
+  const expected = `tls.certFile and tls.keyFile of ${upstream}: expected a certificate and its key (PEM)`;
+  return requireValid(expected, () => createSecureContext({ ...trusted, ...own }));
+}
+
+/** OpenSSL's own words name neither the file nor what is wrong with it. */
+function requireValid<T>(expectation: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw Object.assign(new Error(expectation, { cause: error }), { code: 'TLS_FILES' });
+  }
 }
 
 function createLookup({ egress, lookup = systemLookup }: ConnectorOptions, port: string): LookupFunction {

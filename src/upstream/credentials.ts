@@ -1,34 +1,42 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../telemetry/clock.ts';
-import type { LoginOptions, PasswordSource } from './options.ts';
+import type { PasswordLoginOptions, PasswordSource } from './options.ts';
 
 export interface Login {
   /** The value of an Authorization header. */
   readonly basic: string;
   /** Changes with the name and the password; tells accounts apart without holding the password. */
   readonly account: string;
+  /** In place of a password: only a token service takes it, and only by POST. */
+  readonly identityToken: string | undefined;
 }
 
+/** What a helper names in place of a user when the secret is an identity token. */
+const tokenUser = '<token>';
+
 export interface Credentials {
-  readonly username: string;
-  /** The login as it is now. @throws when its password cannot be read. */
+  /** The login as it is now. @throws when it cannot be had. */
   read(): Promise<Login>;
+  /** For credentials that can be had anew: upstream rejects this account, so what is kept of it is not good any more. */
+  reject?(account: string): void;
 }
 
 /** A file is looked at this often at most: Basic upstreams need the password for each request. */
 const checkEveryMs = 1_000;
 
 /** A file is read again when it has changed, so that a password can be rotated without a restart. */
-export function createCredentials({ username, password }: LoginOptions, clock: Clock): Credentials {
+export function createCredentials({ username, password }: PasswordLoginOptions, clock: Clock): Credentials {
   const readPassword = createPasswordReader(password, clock);
+  return { read: async () => toLogin(username, await readPassword()) };
+}
+
+export function toLogin(username: string, secret: string): Login {
+  const pair = Buffer.from(`${username}:${secret}`).toString('base64');
   return {
-    username,
-    async read() {
-      const secret = await readPassword();
-      const pair = Buffer.from(`${username}:${secret}`).toString('base64');
-      return { basic: `Basic ${pair}`, account: createHash('sha256').update(pair).digest('base64') };
-    },
+    basic: `Basic ${pair}`,
+    account: createHash('sha256').update(pair).digest('base64'),
+    identityToken: username === tokenUser ? secret : undefined,
   };
 }
 

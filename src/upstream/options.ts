@@ -35,9 +35,25 @@ export interface UpstreamUrlOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface LoginOptions {
+export type LoginOptions = PasswordLoginOptions | HelperLoginOptions;
+
+export interface PasswordLoginOptions {
   readonly username: string;
   readonly password: PasswordSource;
+}
+
+/** `ecr-login` for the program `docker-credential-ecr-login`. */
+export interface HelperLoginOptions {
+  readonly helper: string;
+}
+
+/** Asks a credential helper for the login at a server. Rejects with a message that tells no secret. */
+export type RunHelper = (helper: string, server: string) => Promise<HelperAnswer>;
+
+export interface HelperAnswer {
+  /** `<token>`: the secret is an identity token, to be exchanged at the token service. */
+  readonly username: string;
+  readonly secret: string;
 }
 
 /** Where a password is: in memory, in a file that is read again when it changes, or in an environment variable. */
@@ -84,6 +100,8 @@ export interface UpstreamContext {
   readonly events: Pick<Events, 'publish'>;
   readonly health: Health;
   readonly timeouts: UpstreamTimeouts;
+  /** For logins with a helper; without it they cannot be used. */
+  readonly runHelper?: RunHelper;
   /** DNS; `dns.lookup` when silent. */
   readonly lookup?: Lookup;
   /** From 0 to 1, for jitter; `Math.random` when silent. */

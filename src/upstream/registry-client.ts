@@ -1,5 +1,6 @@
 import { Authenticator } from './authenticator.ts';
-import { createCredentials } from './credentials.ts';
+import { createCredentials, type Credentials } from './credentials.ts';
+import { createHelperCredentials } from './helper-credentials.ts';
 import type { UpstreamContext, UpstreamOptions, UpstreamUrlOptions } from './options.ts';
 import { createPressure } from './pressure.ts';
 import { createRegistry, type Registry } from './registry-request.ts';
@@ -13,6 +14,8 @@ export interface RegistryClient {
   /** Whether its word on tags, tag lists and referrers counts. */
   readonly isTagSource: boolean;
   status(): UrlStatus;
+  /** As of `RegistryUpstream`. */
+  retire(): void;
   close(): Promise<void>;
 }
 
@@ -38,7 +41,7 @@ export function createRegistryClient(
     onChange,
     random: context.random ?? Math.random,
   });
-  const credentials = urlOptions.login === undefined ? undefined : createCredentials(urlOptions.login, clock);
+  const credentials = findCredentials(urlOptions, baseUrl, context);
   const authenticator = new Authenticator({
     transport,
     pressure,
@@ -64,11 +67,23 @@ export function createRegistryClient(
       isIdentified: Object.keys(headers).length > 0 || upstream.tls?.cert !== undefined,
     }),
     status: () => ({ ...pressure.status(), isLoginRejected: authenticator.isLoginRejected }),
+    retire: () => transport.retire(),
     async close() {
       pressure.close();
       await transport.close();
     },
   };
+}
+
+function findCredentials(
+  { login }: UpstreamUrlOptions,
+  url: URL,
+  { clock, runHelper }: UpstreamContext,
+): Credentials | undefined {
+  if (login === undefined) return undefined;
+  return 'helper' in login
+    ? createHelperCredentials({ helper: login.helper, url, clock, run: runHelper })
+    : createCredentials(login, clock);
 }
 
 /** With a slash at its end, so that `v2/` can follow. */

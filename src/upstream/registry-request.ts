@@ -84,10 +84,17 @@ async function askWithAuthorization(options: RegistryOptions, request: RegistryR
   const { authenticator, transport } = options;
   const { identity, repository, signal, unknownKind } = request;
   let sent = await authenticator.findAuthorization(identity, repository);
+  let isRenewed = false;
   for (let isFresh = false; ; isFresh = true) {
     const response = await sendOnce(options, request, sent);
     if (isBasic(sent) && !response.isForeign && (response.status === 400 || response.status === 401)) {
       discardBody(response, transport);
+      const renewed = isRenewed ? undefined : await authenticator.findRenewedLogin(sent.header);
+      if (renewed !== undefined) {
+        isRenewed = true;
+        sent = renewed;
+        continue;
+      }
       return await askWithoutLogin(options, request, response.status);
     }
     if (response.isForeign || response.status !== 401) {
@@ -121,8 +128,8 @@ async function askWithoutLogin(
   throw createDenial(bare, request.unknownKind, options.transport.name);
 }
 
-function isBasic({ header }: Authorization): boolean {
-  return header?.startsWith('Basic ') === true;
+function isBasic(sent: Authorization): sent is Authorization & { readonly header: string } {
+  return sent.header?.startsWith('Basic ') === true;
 }
 
 async function sendOnce(

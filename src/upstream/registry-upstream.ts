@@ -1,6 +1,7 @@
 import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { Health } from '../telemetry/health.ts';
 import { headBlob, openBlob, type Shortcuts } from './blob-requests.ts';
 import { listReferrers, listTags } from './listing-requests.ts';
 import { findChangedManifest, getManifest, headManifest } from './manifest-requests.ts';
@@ -16,16 +17,35 @@ const maxLastUrls = 256;
 /** An upstream, and how it is doing. */
 export interface RegistryUpstream extends Upstream {
   status(): UpstreamStatus;
+  /**
+   * Another one has its place. It serves whoever still uses it, says nothing of its health any more, and keeps no
+   * connection between requests.
+   */
+  retire(): void;
 }
 
 /** An upstream over its URLs, in order: digests are believed from any, tags from the last or a `tags: true` one. */
-export function createRegistryUpstream(options: UpstreamOptions, context: UpstreamContext): RegistryUpstream {
+export function createRegistryUpstream(options: UpstreamOptions, shared: UpstreamContext): RegistryUpstream {
+  let isRetired = false;
+  const health: Health = {
+    report: (part, reason) => (isRetired ? undefined : shared.health.report(part, reason)),
+    get degraded() {
+      return shared.health.degraded;
+    },
+  };
+  const context = { ...shared, health };
   const clients = options.urls.map((url, index) =>
     createRegistryClient(options, url, url.tags === true || index === options.urls.length - 1, context),
   );
   return {
     ...createView(options, clients),
     status: () => ({ name: options.name, urls: clients.map((client) => client.status()) }),
+    retire() {
+      // Its successor has not asked anybody yet.
+      health.report(`credentials:${options.name}`, undefined);
+      isRetired = true;
+      for (const client of clients) client.retire();
+    },
   };
 }
 

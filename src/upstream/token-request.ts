@@ -1,6 +1,6 @@
 import { MirrorError } from '../oci/errors.ts';
 import type { PressedResponse, Pressure } from './pressure.ts';
-import { followRedirects } from './redirects.ts';
+import { followRedirects, type RedirectResponse } from './redirects.ts';
 import { discardBody, readBody } from './response-body.ts';
 import { findRetryAfterMs } from './retry-after.ts';
 import type { Transport } from './transport.ts';
@@ -17,6 +17,8 @@ export interface TokenRequest {
   readonly scope: string;
   /** A Basic header, for the realm's own origin only. */
   readonly basic: string | undefined;
+  /** In place of `basic`: what a POST exchanges for a token, at the realm's own origin only. */
+  readonly identityToken: string | undefined;
 }
 
 /** `refused`: the service said no, to the login or to an anonymous wish. */
@@ -25,7 +27,8 @@ export type TokenAnswer =
   | { readonly type: 'refused'; readonly status: number };
 
 /**
- * Asks a token service (distribution, docs/spec/auth/token.md), by GET: Google's know no POST.
+ * Asks a token service (distribution, docs/spec/auth/token.md), by GET: Google's know no POST. An identity token goes
+ * by POST, as nothing else takes it (docs/spec/auth/oauth.md).
  * @throws MirrorError `upstream-throttled`, `upstream-failed`, `upstream-timeout`: outages, never verdicts.
  */
 export async function requestToken(
@@ -33,25 +36,53 @@ export async function requestToken(
   pressure: Pressure,
   request: TokenRequest,
 ): Promise<TokenAnswer> {
-  const url = new URL(request.realm);
-  url.searchParams.set('service', request.service);
-  url.searchParams.set('scope', request.scope);
   const account = request.basic === undefined ? 'anonymous' : 'login';
   const response = await pressure.ask({ kind: 'token', account }, () =>
-    followRedirects(transport, {
-      url,
-      method: 'GET',
-      kind: 'token',
-      headers: { accept: 'application/json' },
-      secrets: request.basic === undefined ? {} : { authorization: request.basic },
-      sendOwn: pressure.send,
-    }),
+    request.identityToken === undefined
+      ? askForToken(transport, pressure, request)
+      : exchangeToken(pressure, request, request.identityToken),
   );
   if (response.status === 200)
     return parseToken(await readBody(response, maxTokenAnswerBytes, transport), transport.name);
   discardBody(response, transport);
   if (isRefusal(response.status, request.basic !== undefined)) return { type: 'refused', status: response.status };
   throw createOutage(response, transport);
+}
+
+async function askForToken(
+  transport: Transport,
+  pressure: Pressure,
+  { realm, service, scope, basic }: TokenRequest,
+): Promise<RedirectResponse> {
+  const url = new URL(realm);
+  url.searchParams.set('service', service);
+  url.searchParams.set('scope', scope);
+  return await followRedirects(transport, {
+    url,
+    method: 'GET',
+    kind: 'token',
+    headers: { accept: 'application/json' },
+    secrets: basic === undefined ? {} : { authorization: basic },
+    sendOwn: pressure.send,
+  });
+}
+
+/** Redirects are not followed: the token is in the body. */
+async function exchangeToken(
+  pressure: Pressure,
+  { realm, service, scope }: TokenRequest,
+  identityToken: string,
+): Promise<RedirectResponse> {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: identityToken,
+    client_id: 'stowage',
+    service,
+    scope,
+  });
+  const headers = { accept: 'application/json' };
+  const response = await pressure.send({ url: realm, method: 'POST', form, kind: 'token', headers });
+  return { ...response, isForeign: false };
 }
 
 /** A bad login is a 401, with some services a 400; 403 (and 401 without login) is the service's word on the scope. */

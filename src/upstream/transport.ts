@@ -12,7 +12,9 @@ import { DeadlineError, nameFailure, toMirrorError } from './transport-error.ts'
 
 export interface TransportRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  /** Of a POST: a form. */
+  readonly form?: URLSearchParams | undefined;
   readonly kind: 'manifest' | 'blob' | 'token' | 'list' | 'probe';
   readonly headers: Readonly<Record<string, string>>;
   /** The mirrors that the pull has come through before this one, for `Via`. */
@@ -37,6 +39,8 @@ export interface Transport {
   /** @throws MirrorError `upstream-failed`, `upstream-timeout`, `overloaded` when this machine has no socket to give */
   send(request: TransportRequest): Promise<TransportResponse>;
   receivedBytes(count: number): void;
+  /** From now on connections are closed as soon as nothing is under way. */
+  retire(): void;
   /** Cuts what is under way. */
   close(): Promise<void>;
 }
@@ -54,6 +58,7 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
   const { clock, meter, timeouts } = context;
   const egress = createEgress(baseUrl, upstream.egressAllow);
   const agents = createAgents({
+    upstream: upstream.name,
     egress,
     connectTimeoutMs: timeouts.connectMs,
     lookup: context.lookup,
@@ -67,6 +72,16 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
   };
   const viaOf = (hops: readonly string[]) => [...hops, `stowage-${context.instanceId}`].map((hop) => `1.1 ${hop}`);
 
+  let underWay = 0;
+  let isRetired = false;
+  const closeIdle = (): void => {
+    if (isRetired && underWay === 0) void agents.close();
+  };
+  const end = (): void => {
+    underWay -= 1;
+    closeIdle();
+  };
+
   async function dispatch(request: TransportRequest, pool: Pool): Promise<TransportResponse> {
     const { url: target, method, signal } = request;
     const deadline = new AbortController();
@@ -76,12 +91,15 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
         origin: target.origin,
         path: target.pathname + target.search,
         method,
-        headers: { ...request.headers, ...ownHeaders, via: viaOf(request.hops ?? []).join(', ') },
+        headers: { ...request.headers, ...ownHeaders, via: viaOf(request.hops ?? []).join(', '), ...typeOf(request) },
+        body: request.form?.toString() ?? null,
         signal: signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]),
         // Without a word here, undici ends the connection after each HEAD, since some servers send a body all the same.
         // A manifest's cannot be taken for the next answer (it begins with a brace); a blob's could be anything.
         reset: pool === 'single' || (method === 'HEAD' && request.kind === 'blob'),
       });
+      underWay += 1;
+      answer.body.once('close', end);
       // A body that is destroyed, or breaks while nobody reads it, must not end the process.
       answer.body.on('error', () => {});
       return { status: answer.statusCode, headers: answer.headers, url: target, body: answer.body };
@@ -108,6 +126,7 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
     async send(request) {
       const startMs = clock.monotonicMs();
       let result = 'failed';
+      underWay += 1;
       try {
         checkUrl(request.url, (host, port) => egress.allows(host, port, host), upstream.name);
         const response = await attempt(request);
@@ -120,11 +139,20 @@ export function createTransport(upstream: UpstreamOptions, baseUrl: URL, context
       } finally {
         const seconds = (clock.monotonicMs() - startMs) / 1000;
         meter.upstreamRequest({ upstream: upstream.name, kind: request.kind, result, seconds });
+        end();
       }
     },
     receivedBytes: (count) => meter.upstreamBytes(upstream.name, count),
+    retire() {
+      isRetired = true;
+      closeIdle();
+    },
     close: () => agents.close(),
   };
+}
+
+function typeOf({ form }: TransportRequest): Readonly<Record<string, string>> {
+  return form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
 }
 
 /** Literals are judged here already: through a proxy no socket of ours would be there to judge. */

@@ -186,7 +186,7 @@ describe('upstreams', () => {
         isTagSource: true,
       },
     ]);
-    expect(upstreams[1]?.urls[0]?.login?.password).toEqual({ type: 'file', path: '/etc/passwd' });
+    expect(upstreams[1]?.urls[0]?.login).toMatchObject({ password: { type: 'file', path: '/etc/passwd' } });
     expect(upstreams[1]?.sharesCredentials).toBe(true);
     expect(JSON.stringify(upstreams)).not.toContain('geheim');
   });

@@ -105,7 +105,7 @@ describe('one mistake gives its place and what was expected', () => {
     ],
     [
       'upstreams: [{ name: a.io, shareCredentials: true }]',
-      'upstreams[0].shareCredentials: expected username beside it, or false',
+      'upstreams[0].shareCredentials: expected username or credentialHelper beside it, or false',
     ],
     [
       'upstreams: [{ name: a.io, repositoryPrefix: /Proxy/ }]',

@@ -34,12 +34,12 @@ export interface BypassStream {
 
 /** Streams for readers whose blob the store cannot hold: the pull does not fail because the disk does. */
 export class Bypasses {
-  readonly #limits: FillLimits;
+  readonly #findLimits: () => FillLimits;
   readonly #clock: Clock;
   #count = 0;
 
-  constructor(limits: FillLimits, clock: Clock) {
-    this.#limits = limits;
+  constructor(findLimits: () => FillLimits, clock: Clock) {
+    this.#findLimits = findLimits;
     this.#clock = clock;
   }
 
@@ -56,7 +56,8 @@ export class Bypasses {
     this.#count++;
     try {
       const hash = options.isWholeBody ? await startHash(options) : undefined;
-      return new HeldTail(new ResumedStream(options, this.#limits, this.#clock), options, hash, () => this.#count--);
+      const stream = new ResumedStream(options, this.#findLimits(), this.#clock);
+      return new HeldTail(stream, options, hash, () => this.#count--);
     } catch (error) {
       this.#count--;
       throw error;

@@ -1,17 +1,17 @@
 /** How many blob connections each upstream gets from all fills together. */
 export class ConnectionSlots {
-  readonly #perUpstream: number;
+  readonly #perUpstream: () => number;
   readonly #taken = new Map<string, number>();
   readonly #queues = new Map<string, (() => void)[]>();
 
-  constructor(perUpstream: number) {
+  constructor(perUpstream: () => number) {
     this.#perUpstream = perUpstream;
   }
 
   /** True when a slot was free: it is the caller's until `release`. */
   tryTake(upstream: string): boolean {
     const taken = this.#taken.get(upstream) ?? 0;
-    if (taken >= this.#perUpstream) return false;
+    if (taken >= this.#perUpstream()) return false;
     this.#taken.set(upstream, taken + 1);
     return true;
   }

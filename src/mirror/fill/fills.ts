@@ -2,6 +2,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { isMirrorError } from '../../oci/errors.ts';
 import type { FillFacts } from '../../telemetry/events.ts';
 import type { FillContext, FillReport } from './fill-context.ts';
+import type { FillLimits } from './fill-limits.ts';
 import { FillRun, type FillStart } from './fill-run.ts';
 import type { Fill } from './fill.ts';
 import { HeldMemory } from './held-memory.ts';
@@ -13,20 +14,28 @@ const maxSuspects = 1000;
 const maxHeldBytes = 32 * 1024 * 1024;
 
 /** What the fills need from outside, and whom they tell; the rest of their context is made here. */
-export type FillsOptions = Omit<FillContext, 'heldMemory' | 'lull' | 'mayFinishUnread' | 'onEnded'>;
+export interface FillsOptions extends Omit<
+  FillContext,
+  'limits' | 'heldMemory' | 'lull' | 'mayFinishUnread' | 'onEnded'
+> {
+  /** What a fill that begins now is bound by. */
+  readonly findLimits: () => FillLimits;
+}
 
 /** All fills: at most one per digest. */
 export class Fills {
   readonly #running = new Map<Digest, FillRun>();
   readonly #suspects = new Set<Digest>();
-  readonly #context: FillContext;
+  readonly #findLimits: () => FillLimits;
+  readonly #context: Omit<FillContext, 'limits'>;
   #isClosing = false;
 
   constructor(options: FillsOptions) {
+    this.#findLimits = options.findLimits;
     this.#context = {
       ...options,
       heldMemory: new HeldMemory(maxHeldBytes),
-      lull: new Lull({ clock: options.clock, quietMs: options.limits.quietMs }),
+      lull: new Lull({ clock: options.clock, quietMs: options.findLimits().quietMs }),
       mayFinishUnread: (digest, remainingBytes) => this.#mayFinishUnread(digest, remainingBytes),
       onEnded: (report) => this.#onEnded(report),
     };
@@ -69,7 +78,8 @@ export class Fills {
   start(start: Omit<FillStart, 'avoidLastUrl' | 'after'>): Fill {
     const last = this.#running.get(start.digest)?.fill;
     const avoidLastUrl = this.#suspects.delete(start.digest);
-    const run = new FillRun({ ...start, avoidLastUrl, after: last?.ended ?? Promise.resolve() }, this.#context);
+    const context = { ...this.#context, limits: this.#findLimits() };
+    const run = new FillRun({ ...start, avoidLastUrl, after: last?.ended ?? Promise.resolve() }, context);
     this.#running.set(start.digest, run);
     this.#context.events.publish({ type: 'fill-started', fill: run.describe() });
     return run.fill;
@@ -90,7 +100,7 @@ export class Fills {
     for (const { fill } of this.#running.values()) {
       if (fill.digest !== digest && fill.interests.size === 0) bytes += fill.segments.missingBytes;
     }
-    return bytes <= this.#context.limits.abandonedBytes;
+    return bytes <= this.#findLimits().abandonedBytes;
   }
 
   #onEnded(report: FillReport): void {

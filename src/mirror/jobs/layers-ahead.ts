@@ -10,6 +10,8 @@ import { pullBlob } from './pull-blob.ts';
 export interface LayersAheadOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** Otherwise nothing is fetched ahead. */
+  isWanted(): boolean;
 }
 
 /** The mirror as clients are to see it: who pulls an image's manifest will soon ask for its layers. */
@@ -27,7 +29,7 @@ const lookEveryMs = 60_000;
 const maxLooked = 10_000;
 
 /** Clients follow the fills that are begun here, within the same limits. */
-export function fetchLayersAhead(mirror: Mirror, { clock, log }: LayersAheadOptions): LayersAhead {
+export function fetchLayersAhead(mirror: Mirror, { clock, log, isWanted }: LayersAheadOptions): LayersAhead {
   const lookedMs = new Map<Digest, number>();
   const stop = new AbortController();
   const running = new Set<Promise<void>>();
@@ -39,7 +41,7 @@ export function fetchLayersAhead(mirror: Mirror, { clock, log }: LayersAheadOpti
   }
 
   function look(pull: ManifestPull, { digest, mediaType, bytes }: ServedManifest): void {
-    if (bytes === undefined || isIndexType(mediaType) || isLooked(digest) || stop.signal.aborted) return;
+    if (!isWanted() || bytes === undefined || isIndexType(mediaType) || isLooked(digest) || stop.signal.aborted) return;
     waiting = waiting.filter((image) => image.length > 0);
     if (waiting.length >= maxWaitingImages) return;
     lookedMs.delete(digest);
@@ -88,7 +90,8 @@ export function fetchLayersAhead(mirror: Mirror, { clock, log }: LayersAheadOpti
       recallManifest(pull) {
         const served = mirror.recallManifest(pull);
         // Now and then it goes the longer way, on which it is looked at.
-        return served === undefined || isIndexType(served.mediaType) || isLooked(served.digest) ? served : undefined;
+        if (served === undefined || !isWanted() || isIndexType(served.mediaType)) return served;
+        return isLooked(served.digest) ? served : undefined;
       },
       async getManifest(pull, signal) {
         const served = await mirror.getManifest(pull, signal);

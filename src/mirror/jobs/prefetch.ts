@@ -63,7 +63,7 @@ export function createPrefetch({ jobs, clock, log, images, platforms, everyMs, i
 
   return {
     start() {
-      if (images.length === 0) return;
+      if (isClosed || images.length === 0) return;
       // After a restart tags are believed as long as any other's; a round that is due asks.
       if (isAtStart) begin({ isAnew: false });
       else schedule(everyMs);

@@ -47,7 +47,7 @@ export class FillBench {
 
   constructor(changed: Partial<FillLimits> = {}) {
     const own = { ...fillLimits, ...changed };
-    this.#bypasses = new Bypasses(own, this.clock);
+    this.#bypasses = new Bypasses(() => own, this.clock);
     this.fills = new Fills({
       content: this.content,
       space: {
@@ -59,8 +59,8 @@ export class FillBench {
         makeRoom: async (bytes, error) => await Promise.resolve(this.makeRoom(bytes, error)),
       },
       buffers: this.buffers,
-      slots: new ConnectionSlots(32),
-      limits: own,
+      slots: new ConnectionSlots(() => 32),
+      findLimits: () => own,
       clock: this.clock,
       log: silentLog,
       meter: silentMeter,

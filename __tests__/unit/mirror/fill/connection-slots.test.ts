@@ -5,7 +5,7 @@ let slots: ConnectionSlots;
 let freed: string[];
 
 beforeEach(() => {
-  slots = new ConnectionSlots(2);
+  slots = new ConnectionSlots(() => 2);
   freed = [];
 });
 

@@ -15,6 +15,7 @@ const { signal } = new AbortController();
 let clock: ManualClock;
 let ledger: Ledger;
 let ahead: LayersAhead;
+let isWanted = true;
 let manifests: Map<string, ServedManifest>;
 let here: Set<Digest>;
 /** Blob pulls that wait for the test. */
@@ -28,6 +29,7 @@ beforeEach(() => {
   here = new Set();
   waiting = [];
   recalled = undefined;
+  isWanted = true;
   const mirror = createFakeMirror(
     {
       recallManifest: () => recalled,
@@ -48,7 +50,7 @@ beforeEach(() => {
     },
     ledger,
   );
-  ahead = fetchLayersAhead(mirror, { clock, log: silentLog });
+  ahead = fetchLayersAhead(mirror, { clock, log: silentLog, isWanted: () => isWanted });
 });
 
 const digestOf = (text: string): Digest => computeDigest('sha256', Buffer.from(text));
@@ -91,6 +93,13 @@ describe('a manifest that is pulled', () => {
     expect(ledger).toMatchObject({ openBlobs: 0, openBodies: 0, heldChunks: 0 });
     const asked = ledger.calls.find(({ method }) => method === 'getBlob');
     expect(asked).toMatchObject({ pull: { ...place }, demand: { type: 'whole' } });
+  });
+
+  test('starts nothing while that is not wanted', async () => {
+    isWanted = false;
+    add('image', ['one']);
+    await get('image');
+    expect(waiting).toHaveLength(0);
   });
 
   test('is looked at once a minute', async () => {
