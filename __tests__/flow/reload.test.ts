@@ -75,7 +75,7 @@ describe('a reload', () => {
     const { first } = await setUp();
     const mirror = await stage.mirror(first);
     for (let time = 0; time < 2; time += 1) {
-      await untilSaid(mirror, loaded, async () => void mirror.signal('SIGHUP'));
+      await untilSaid(mirror, loaded, async () => mirror.signal('SIGHUP'));
     }
     expectWhole(await pull(mirror.address, path), layer);
     mirror.signal('SIGTERM');

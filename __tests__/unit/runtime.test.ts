@@ -87,6 +87,7 @@ describe('a program started by an older Node', () => {
         const [, , ...words] = process.argv;
         if (words[0] === 'die') process.kill(process.pid, 'SIGKILL');
         process.on('SIGTERM', () => process.exit(4));
+        process.on('SIGHUP', () => console.log('again'));
         if (words[0] === 'wait') setInterval(() => {}, 1000);
         else process.exitCode = 3;
         console.log(words.join(' '));
@@ -111,6 +112,11 @@ describe('a program started by an older Node', () => {
   test('gets the signals that were meant for it', async () => {
     const child = start('wait');
     await once(child.stdout ?? child, 'data');
+    // Twice, as a configuration may change twice: only the others mean the end.
+    for (let time = 0; time < 2; time += 1) {
+      child.kill('SIGHUP');
+      expect((await once(child.stdout ?? child, 'data')).map(String)).toEqual(['again\n']);
+    }
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([4, null]);
   });

@@ -108,6 +108,14 @@ describe('one mistake gives its place and what was expected', () => {
       'upstreams[0].shareCredentials: expected username or credentialHelper beside it, or false',
     ],
     [
+      'upstreams: [{ name: a.io, credentialHelper: ecr-login }]',
+      'upstreams[0].credentialHelper: expected the program docker-credential-ecr-login in a directory of PATH, found none',
+    ],
+    [
+      'upstreams: [{ name: a.io, credentialHelper: ../sh }]',
+      'upstreams[0].credentialHelper: expected the name of a helper, as in ecr-login for docker-credential-ecr-login',
+    ],
+    [
       'upstreams: [{ name: a.io, repositoryPrefix: /Proxy/ }]',
       'upstreams[0].repositoryPrefix: expected a repository path, as in proxy/hub',
     ],

@@ -36,6 +36,15 @@ describe('the log as JSON', () => {
     expect(lines).toHaveLength(2);
   });
 
+  test('can be told to say more, and less', () => {
+    const { lines, log } = record({ format: 'json', level: 'warn' });
+    log.setLevel('debug');
+    log.debug({}, 'a');
+    log.setLevel('error');
+    log.warn({}, 'b');
+    expect(lines).toHaveLength(1);
+  });
+
   test('shows errors wherever they are given, with their stack, without their requests', () => {
     const { lines, log } = record({ format: 'json' });
     const error = Object.assign(new Error(`https://x/?sig=${planted}`), {
