@@ -34,14 +34,7 @@ export const parts: Readonly<Record<string, PartRule>> = {
     forbiddenBuiltIns: ['node:sqlite', ...processes],
   },
   cli: { imports: ['config', 'oci'], types: ['admin'], forbiddenBuiltIns: ['node:sqlite'] },
-  'part-options': { imports: ['config'], types: ['upstream'], forbiddenBuiltIns: [...sockets, ...processes] },
-  reload: {
-    imports: ['config', 'telemetry'],
-    types: ['admin'],
-    forbiddenBuiltIns: [...files, ...sockets, ...processes],
-  },
-  'credential-helper': { imports: ['telemetry'], types: ['upstream'], forbiddenBuiltIns: [...files, ...sockets] },
-  compose: { imports: [...everyPart, 'part-options', 'reload', 'credential-helper'], types: [], forbiddenBuiltIns: [] },
+  compose: { imports: everyPart, types: [], forbiddenBuiltIns: [] },
   runtime: { imports: [], types: [], forbiddenBuiltIns: [] },
   main: { imports: [...everyPart, 'compose', 'runtime'], types: [], forbiddenBuiltIns: [] },
 };

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createHelperRunner, type HelperRunner } from '../../src/credential-helper.ts';
-import { pollUntil } from '../support/signal.ts';
-import { createManualClock, type ManualClock } from './http/manual-clock.ts';
+import { createHelperRunner, type HelperRunner } from '../../../src/compose/credential-helper.ts';
+import { pollUntil } from '../../support/signal.ts';
+import { createManualClock, type ManualClock } from '../http/manual-clock.ts';
 
 let directory: string;
 let clock: ManualClock;

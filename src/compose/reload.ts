@@ -1,13 +1,13 @@
 // Reload: a new configuration for a running service. Knows when one is read and what came of it, not what it changes.
-import type { ConfigurationState } from './admin/api-types.ts';
-import { planTransition } from './config/changes.ts';
-import type { Config } from './config/config.ts';
-import { ConfigError, formatProblem } from './config/problem.ts';
-import type { ConfigSource } from './config/source.ts';
-import { watchFile, type FileWatch } from './config/watch-file.ts';
-import type { Clock } from './telemetry/clock.ts';
-import type { Health } from './telemetry/health.ts';
-import type { Log } from './telemetry/log.ts';
+import type { ConfigurationState } from '../admin/api-types.ts';
+import { planTransition } from '../config/changes.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError, formatProblem } from '../config/problem.ts';
+import type { ConfigSource } from '../config/source.ts';
+import { watchFile, type FileWatch } from '../config/watch-file.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Health } from '../telemetry/health.ts';
+import type { Log } from '../telemetry/log.ts';
 
 /** The configuration in force, as it is now. */
 export interface Reloads {

@@ -1,7 +1,7 @@
 // Credential helpers: the programs `docker-credential-NAME` that Docker asks for logins. Knows nothing of registries.
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Clock } from './telemetry/clock.ts';
-import type { RunHelper } from './upstream/options.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { RunHelper } from '../upstream/options.ts';
 
 export interface HelperRunnerOptions {
   /** What helpers see, but for our own variables: they find their accounts in it. */

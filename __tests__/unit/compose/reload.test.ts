@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
-import type { Config } from '../../src/config/config.ts';
-import { ConfigError } from '../../src/config/problem.ts';
-import { startReloads } from '../../src/reload.ts';
-import { createHealth } from '../../src/telemetry/health.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
-import { load } from './config/support.ts';
-import { createManualClock } from './http/manual-clock.ts';
+import type { Config } from '../../../src/config/config.ts';
+import { ConfigError } from '../../../src/config/problem.ts';
+import { startReloads } from '../../../src/compose/reload.ts';
+import { createHealth } from '../../../src/telemetry/health.ts';
+import { silentLog } from '../../../src/telemetry/log.ts';
+import { load } from '../config/support.ts';
+import { createManualClock } from '../http/manual-clock.ts';
 
 /** Reloads of what `next` gives or throws. */
 function setUp(file?: string) {

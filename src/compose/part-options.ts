@@ -1,7 +1,7 @@
 // From the configuration to what the parts are told: units and names change, nothing is decided.
 import { readFileSync } from 'node:fs';
-import type { Config, Login, UpstreamConfig, UpstreamUrlConfig } from './config/config.ts';
-import type { LoginOptions, UpstreamOptions, UpstreamUrlOptions } from './upstream/options.ts';
+import type { Config, Login, UpstreamConfig, UpstreamUrlConfig } from '../config/config.ts';
+import type { LoginOptions, UpstreamOptions, UpstreamUrlOptions } from '../upstream/options.ts';
 
 /** What parts look up again and again, made ready once for each configuration. */
 export function toLookups(config: Config) {
