@@ -3,6 +3,7 @@ import { computeDigest, type Digest } from '../../../../src/oci/digest.ts';
 import { MirrorError } from '../../../../src/oci/errors.ts';
 import { parseImageName } from '../../../../src/oci/image-name.ts';
 import { mediaTypes } from '../../../../src/oci/media-type.ts';
+import type { Provenance } from '../../../../src/oci/provenance.ts';
 import { Progress } from '../../../../src/mirror/jobs/job.ts';
 import { pullImage, type ImagePullOptions } from '../../../../src/mirror/jobs/pull-image.ts';
 import { minute, MirrorBench, nothingLeft, placeOf, readAll } from '../fakes/mirror-bench.ts';
@@ -16,6 +17,7 @@ let contents: Map<Digest, Buffer>;
 let opened: Digest[];
 /** These are not answered before the result of `hold` is called. */
 let held: Map<Digest, Promise<void>>;
+let provenance: Provenance;
 
 const digestOf = (bytes: Buffer): Digest => computeDigest('sha256', bytes);
 const amd64 = { os: 'linux', architecture: 'amd64' };
@@ -27,6 +29,7 @@ beforeEach(() => {
   contents = new Map();
   opened = [];
   held = new Map();
+  provenance = 'public';
   const { blobs } = bench.upstream;
   bench.upstream.openBlob = async (repository, digest, options) => {
     opened.push(digest);
@@ -34,7 +37,7 @@ beforeEach(() => {
     const stream = blobs.openBlob(repository, digest, options);
     const content = contents.get(digest);
     if (content === undefined) blobs.last.refuse(absent('blob-unknown'));
-    else blobs.last.answer(content).send(content).end();
+    else blobs.last.answer(content, { provenance }).send(content).end();
     return await stream;
   };
 });
@@ -176,6 +179,19 @@ describe('an image', () => {
     await pulling;
     expect(opened.filter((digest) => digest === digestOf(layer))).toHaveLength(1);
     expect(counts()).toMatchObject({ objects: 3, of: 3 });
+  });
+
+  test('of restricted content that is here for another repository needs upstream’s word, and no bytes', async () => {
+    const layer = Buffer.from('one');
+    const image = publish('image', [layer], 'latest');
+    provenance = 'restricted';
+    await pull();
+    bench.upstream.publish(image, { repository: 'library/b', tag: 'latest' });
+    await expect(pull('b')).rejects.toThrow('the repository has no such blob');
+    bench.upstream.blobHeads.set('library/b', { sizeBytes: layer.length, provenance: 'restricted' });
+    await pull('b');
+    expect(opened).toHaveLength(2);
+    for (const digest of opened) expect(bench.catalog.hasLink(placeOf({ repository: 'library/b' }), digest)).toBe(true);
   });
 
   test('whose pull is cancelled ends what only that wanted', async () => {
