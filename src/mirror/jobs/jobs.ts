@@ -46,13 +46,13 @@ export interface Jobs {
 const everything = '*';
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { mirror } = options;
+  const { mirror, clock } = options;
   const list = new JobList(options);
   const verifier = new Verifier(options);
   return {
     startPull({ names, origin, isAnew, platforms = options.platforms }) {
       const items = toItems(names, async (name, progress, signal) => {
-        await pullImage({ mirror, name, platforms, isAnew, progress, signal });
+        await pullImage({ mirror, name, platforms, isAnew, progress, clock, signal });
       });
       return list.start({ kind: 'pull', origin, items });
     },

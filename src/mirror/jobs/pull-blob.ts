@@ -1,5 +1,6 @@
 import type { Mirror } from '../mirror-api.ts';
 import type { BlobPull } from '../pull.ts';
+import { ItemFailure } from './job.ts';
 
 export interface BlobPullOptions {
   readonly signal: AbortSignal;
@@ -9,7 +10,7 @@ export interface BlobPullOptions {
 
 /**
  * Pulls a whole blob as a client does, and lets its bytes go. It need not be content yet when this resolves:
- * `whenFilled` waits for that. When `signal` fires it rejects, and what only it wanted ends.
+ * `whenFilled` waits for that. What cannot be kept is not transferred. When `signal` fires it rejects, and what only it wanted ends.
  */
 export async function pullBlob(mirror: Mirror, pull: BlobPull, { signal, onBytes }: BlobPullOptions): Promise<void> {
   try {
@@ -17,6 +18,7 @@ export async function pullBlob(mirror: Mirror, pull: BlobPull, { signal, onBytes
     try {
       // What is here need not be read.
       if (served.outcome === 'hit') return;
+      if (served.outcome === 'bypass') throw new ItemFailure(`the cache has no room for ${pull.digest}`);
       const body = served.openBody();
       const end = (): void => body.close();
       signal.addEventListener('abort', end, { once: true });

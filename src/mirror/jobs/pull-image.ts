@@ -5,10 +5,12 @@ import { readImageParts, type ImagePart, type IndexEntry } from '../../oci/image
 import { isIndexType } from '../../oci/media-type.ts';
 import { formatPlatform, isOfPlatform, type Platform } from '../../oci/platform.ts';
 import type { RepositoryId } from '../../oci/reference.ts';
+import type { Clock } from '../../telemetry/clock.ts';
 import type { Mirror } from '../mirror-api.ts';
 import type { ServedManifest } from '../pull.ts';
 import { forEachFew } from './few-at-a-time.ts';
 import { ItemFailure, type Progress } from './job.ts';
+import { patiently } from './patience.ts';
 import { pullBlob } from './pull-blob.ts';
 import { resolveImage } from './resolve-image.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -23,6 +25,7 @@ export interface ImagePullOptions {
   /** Whether upstream is asked for the tag even while it is fresh. */
   readonly isAnew: boolean;
   readonly progress: Progress;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +41,8 @@ const maxManifests = 1000;
  */
 export async function pullImage(options: ImagePullOptions): Promise<void> {
   const { mirror, name, isAnew, signal } = options;
-  const { served, doubt } = await resolveImage(mirror, name, { isAnew, signal });
+  const resolve = async () => await resolveImage(mirror, name, { isAnew, signal });
+  const { served, doubt } = await patiently(resolve, options);
   const image = new ImagePull(options);
   await image.follow(served, 1);
   await image.pullBlobs();
@@ -112,7 +116,8 @@ class ImagePull {
   async #get({ digest }: IndexEntry): Promise<ServedManifest> {
     const { mirror, signal } = this.#options;
     const reference = { type: 'digest', digest } as const;
-    return await about(digest, untilAborted(mirror.getManifest({ ...this.#repository, reference }, signal), signal));
+    const get = async () => await mirror.getManifest({ ...this.#repository, reference }, signal);
+    return await about(digest, untilAborted(patiently(get, this.#options), signal));
   }
 
   /** What is here already is not touched. Nobody waits for the store before the next one is asked for. */
@@ -134,7 +139,8 @@ class ImagePull {
     const pull = { ...this.#repository, digest };
     const object = progress.begin(sizeBytes);
     try {
-      if (!(await mirror.hasContent(pull))) await pullBlob(mirror, pull, { signal, onBytes: object.fetched });
+      const fetch = async () => await pullBlob(mirror, pull, { signal, onBytes: object.fetched });
+      if (!(await mirror.hasContent(pull))) await patiently(fetch, this.#options);
     } catch (error) {
       if (!isForeign || !isMirrorError(error, 'blob-unknown')) throw error;
       // Clients get it from where its `urls` say, or have it.

@@ -1,10 +1,13 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageName } from '../../oci/image-name.ts';
 import type { Catalog } from '../../store/catalog.ts';
+import type { StoredObject } from '../../store/content-store.ts';
 import type { Inventory } from '../../store/inventory.ts';
 import type { StoreFaults } from '../../store/store-faults.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import { ItemFailure, type Progress } from './job.ts';
+import { pause } from './patience.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface VerifierOptions {
   readonly catalog: Pick<Catalog, 'findContent' | 'findTag' | 'childrenOf' | 'listContent' | 'totals'>;
@@ -74,21 +77,23 @@ export class Verifier {
     const record = catalog.findContent(digest);
     // Evicted meanwhile.
     if (record === undefined) return;
-    if (!(await this.#isFit(record))) progress.damaged();
+    if (!(await this.#isFit(record, signal))) progress.damaged();
     progress.begin(record.sizeBytes).done();
     await this.#rest(clock.monotonicMs() - startMs, signal);
   }
 
-  async #isFit(record: Parameters<Inventory['open']>[0]): Promise<boolean> {
+  async #isFit(record: StoredObject, signal: AbortSignal): Promise<boolean> {
     const { inventory, faults } = this.#options;
     try {
       const reader = await inventory.open(record);
       try {
-        return (await reader?.verify({ isAnew: true })) === true;
+        // A large one is read to the end whoever waits, but nobody has to.
+        return reader !== undefined && (await untilAborted(reader.verify({ isAnew: true }), signal));
       } finally {
         reader?.close();
       }
     } catch (error) {
+      signal.throwIfAborted();
       faults.report('verify', error);
       await inventory.reportUnreadable(record, error).catch((failure: unknown) => faults.report('remove', failure));
       return false;
@@ -100,15 +105,7 @@ export class Verifier {
     if (this.#owedMs < leastRestMs) return;
     const restMs = this.#owedMs;
     this.#owedMs = 0;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        timer.stop();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = this.#options.clock.startTimer(restMs, end);
-      signal.addEventListener('abort', end, { once: true });
-    });
+    await pause(this.#options.clock, restMs, signal);
   }
 }
 

@@ -3,6 +3,7 @@ import { computeDigest, type Digest } from '../../../../src/oci/digest.ts';
 import { MirrorError } from '../../../../src/oci/errors.ts';
 import { parseImageName } from '../../../../src/oci/image-name.ts';
 import { mediaTypes } from '../../../../src/oci/media-type.ts';
+import type { Provenance } from '../../../../src/oci/provenance.ts';
 import { Progress } from '../../../../src/mirror/jobs/job.ts';
 import { pullImage, type ImagePullOptions } from '../../../../src/mirror/jobs/pull-image.ts';
 import { minute, MirrorBench, nothingLeft, placeOf, readAll } from '../fakes/mirror-bench.ts';
@@ -16,6 +17,7 @@ let contents: Map<Digest, Buffer>;
 let opened: Digest[];
 /** These are not answered before the result of `hold` is called. */
 let held: Map<Digest, Promise<void>>;
+let provenance: Provenance;
 
 const digestOf = (bytes: Buffer): Digest => computeDigest('sha256', bytes);
 const amd64 = { os: 'linux', architecture: 'amd64' };
@@ -27,6 +29,7 @@ beforeEach(() => {
   contents = new Map();
   opened = [];
   held = new Map();
+  provenance = 'public';
   const { blobs } = bench.upstream;
   bench.upstream.openBlob = async (repository, digest, options) => {
     opened.push(digest);
@@ -34,7 +37,7 @@ beforeEach(() => {
     const stream = blobs.openBlob(repository, digest, options);
     const content = contents.get(digest);
     if (content === undefined) blobs.last.refuse(absent('blob-unknown'));
-    else blobs.last.answer(content).send(content).end();
+    else blobs.last.answer(content, { provenance }).send(content).end();
     return await stream;
   };
 });
@@ -73,7 +76,7 @@ function publishIndex(entries: readonly (readonly [TestManifest, object | undefi
 async function pull(name = 'a', options: Partial<ImagePullOptions> = {}): Promise<void> {
   const parsed = parseImageName(name, [{ name: 'docker.io', aliases: [], isDefault: true }]);
   const defaults = { platforms: [amd64], isAnew: false, signal: new AbortController().signal };
-  await pullImage({ mirror: bench.mirror, name: parsed, progress, ...defaults, ...options });
+  await pullImage({ mirror: bench.mirror, clock: bench.clock, name: parsed, progress, ...defaults, ...options });
 }
 
 const counts = () => ({ objects: progress.doneObjects, of: progress.totalObjects, fetched: progress.fetchedBytes });
@@ -178,6 +181,19 @@ describe('an image', () => {
     expect(counts()).toMatchObject({ objects: 3, of: 3 });
   });
 
+  test('of restricted content that is here for another repository needs upstream’s word, and no bytes', async () => {
+    const layer = Buffer.from('one');
+    const image = publish('image', [layer], 'latest');
+    provenance = 'restricted';
+    await pull();
+    bench.upstream.publish(image, { repository: 'library/b', tag: 'latest' });
+    await expect(pull('b')).rejects.toThrow('the repository has no such blob');
+    bench.upstream.blobHeads.set('library/b', { sizeBytes: layer.length, provenance: 'restricted' });
+    await pull('b');
+    expect(opened).toHaveLength(2);
+    for (const digest of opened) expect(bench.catalog.hasLink(placeOf({ repository: 'library/b' }), digest)).toBe(true);
+  });
+
   test('whose pull is cancelled ends what only that wanted', async () => {
     const [mine, shared] = [Buffer.alloc(20_000_000, 'mine'), Buffer.from('shared')];
     publish('image', [mine, shared], 'latest');
@@ -202,6 +218,15 @@ describe('an image', () => {
     await expect(pull()).rejects.toThrow(/^the cache has no room for \d of 3 objects of the image$/);
   });
 
+  test('that is known not to fit is not even fetched', async () => {
+    const layer = Buffer.alloc(2_000_000, 'large');
+    publish('image', [layer], 'latest');
+    bench.content.failing.set('begin', new Error('no space left'));
+    bench.upstream.blobHeads.set('library/a', { sizeBytes: layer.length, provenance: 'public' });
+    await expect(pull()).rejects.toThrow(`the cache has no room for ${digestOf(layer)}`);
+    expect(opened).not.toContain(digestOf(layer));
+  });
+
   test('of indexes within indexes has an end', async () => {
     let child = publish('image', []);
     for (let depth = 0; depth < 4; depth++) child = publishIndex([[child, undefined]]);
@@ -210,6 +235,8 @@ describe('an image', () => {
 });
 
 describe('the tag of an image', () => {
+  const throttled = (retryAfterMs: number): MirrorError =>
+    new MirrorError({ kind: 'upstream-throttled', message: 'too many requests', retryAfterMs });
   const outage = new MirrorError({ kind: 'upstream-failed', message: 'no answer' });
   const first = (): TestManifest => publish('first', [], 'latest');
 
@@ -259,6 +286,42 @@ describe('the tag of an image', () => {
     await pull();
     bench.upstream.manifests.clear();
     await expect(pull('a', { isAnew: true })).rejects.toThrow('the repository has no such manifest');
+  });
+
+  test('is asked for again where upstream says when, unless that is long', async () => {
+    first();
+    bench.upstream.failure = throttled(5000);
+    const pulling = pull();
+    await bench.settle();
+    expect(bench.clock.pending).toBe(1);
+    bench.upstream.failure = undefined;
+    bench.clock.advance(5000);
+    await pulling;
+    expect(counts()).toMatchObject({ objects: 2, of: 2 });
+    const message = 'the login is rejected';
+    const refusal = { kind: 'upstream-paused', message, retryAfterMs: 1000, isLoginRefused: true } as const;
+    bench.upstream.failure = new MirrorError(refusal);
+    await expect(pull('b')).rejects.toThrow(message);
+    bench.upstream.failure = throttled(61_000);
+    await expect(pull('b')).rejects.toThrow('too many requests');
+  });
+
+  test('is given up when upstream puts us off again and again, or the pull is cancelled', async () => {
+    bench.upstream.failure = throttled(1000);
+    const pulling = pull();
+    pulling.catch(() => {});
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await bench.settle();
+      bench.clock.advance(1000);
+    }
+    await expect(pulling).rejects.toThrow('too many requests');
+    expect(bench.upstream.asked).toHaveLength(4);
+    const cancel = new AbortController();
+    const cancelled = pull('a', { signal: cancel.signal });
+    cancelled.catch(() => {});
+    await bench.settle();
+    cancel.abort();
+    await expect(cancelled).rejects.toThrow('aborted');
   });
 
   test('that nobody has seen fails with the outage', async () => {

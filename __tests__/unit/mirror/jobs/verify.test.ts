@@ -110,6 +110,19 @@ describe('a verification', () => {
     expect(content.objects.size).toBe(0);
   });
 
+  test('that is cancelled does not wait for a large object, nor takes it for damaged', async () => {
+    await add('large');
+    const reading = Promise.withResolvers<void>();
+    content.verifying = reading.promise;
+    const verifying = verifier.verifyAll(progress, cancel.signal);
+    verifying.catch(() => {});
+    await turns();
+    cancel.abort();
+    await expect(verifying).rejects.toThrow('aborted');
+    expect([progress.doneObjects, faults]).toEqual([0, []]);
+    reading.resolve();
+  });
+
   test('rests as long as it has read, and ends when it is cancelled', async () => {
     const { index } = await addImage();
     const reading = Promise.withResolvers<void>();
