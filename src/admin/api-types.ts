@@ -181,7 +181,11 @@ export interface ImageBlob {
   readonly sharedCount: number;
 }
 
-/** `GET /pins` */
+/** `GET /pins`, and what holds after `POST /pin` and `POST /unpin`. */
+export interface PinList {
+  readonly items: readonly PinState[];
+}
+
 export interface PinState {
   /** `docker.io/library/alpine:3.20`, with `*` for anything, or a digest. */
   readonly pin: string;

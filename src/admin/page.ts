@@ -3,6 +3,8 @@ import express, { Router, type NextFunction, type Request, type Response } from 
 
 /** Names of what vite makes there hold a hash of their content. */
 const assets = '/assets/';
+/** What belongs to others, or to nobody. */
+const elsewhere = /^\/(?:api|v2|assets|metrics|livez|readyz)(?:\/|$)/i;
 const notBuilt =
   'The page is not built. `npm run build` makes it; the API is at /api/v1, described at /api/v1/openapi.json.\n';
 
@@ -31,16 +33,15 @@ export function createPage(directory: string): Router {
       },
     }),
   );
-  router.get(/^\/[^.]*$/, (request: Request, response: Response, next: NextFunction) => {
+  router.use((request: Request, response: Response, next: NextFunction) => {
     if (isOfPage(request)) sendIndex(request, response, next);
     else next();
   });
   return router;
 }
 
-/** A person who follows a link into the page, or loads it anew. */
-function isOfPage({ path, headers }: Request): boolean {
-  return (
-    /\btext\/html\b/i.test(headers.accept ?? '') && !/^\/(?:api|v2|assets|metrics|livez|readyz)(?:\/|$)/i.test(path)
-  );
+/** A person who follows a link into the page, or loads it anew. What has a dot in its last part is a file. */
+function isOfPage({ method, path, headers }: Request): boolean {
+  if ((method !== 'GET' && method !== 'HEAD') || /\.[^/]*$/.test(path)) return false;
+  return /\btext\/html\b/i.test(headers.accept ?? '') && !elsewhere.test(path);
 }

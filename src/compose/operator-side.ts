@@ -5,6 +5,7 @@ import type { ClientSetup, ConfigurationState, Job } from '../admin/api-types.ts
 import type { AdminAppOptions } from '../admin/app.ts';
 import { createEventStream, type EventStream } from '../admin/event-stream.ts';
 import { createEventsRoutes } from '../admin/events-routes.ts';
+import { createOpenApiRoutes } from '../admin/openapi-routes.ts';
 import { createSetupRoutes } from '../admin/setup-routes.ts';
 import { createStatusRoutes } from '../admin/status-routes.ts';
 import { createTokenFile, ensureTokenFile, type AdminToken } from '../admin/token-file.ts';
@@ -88,6 +89,7 @@ export async function createOperatorSide(parts: OperatorSideParts): Promise<Oper
         }),
         createEventsRoutes(stream),
         createSetupRoutes(() => describeClients({ ...config(), publicUrl: publicUrl() })),
+        createOpenApiRoutes(parts.version),
         ...parts.routes,
       ],
     },

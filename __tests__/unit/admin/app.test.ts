@@ -1,28 +1,9 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
-import { createServer, type Server } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createAdminApp, type AdminAppOptions } from '../../../src/admin/app.ts';
+import { describe, expect, test } from '@jest/globals';
 import { createHealth } from '../../../src/telemetry/health.ts';
 import { jsonOf, pull } from '../../support/raw-client.ts';
+import { useAdminApp } from './serve.ts';
 
-let server: Server | undefined;
-afterEach(async () => {
-  await new Promise((resolve) => server?.close(resolve) ?? resolve(undefined));
-  server = undefined;
-});
-
-async function start(options: Partial<AdminAppOptions> = {}): Promise<string> {
-  const metrics = { render: async () => 'stowage_x 1\n', contentType: 'text/plain; version=0.0.4; charset=utf-8' };
-  const health = createHealth();
-  const access = { token: undefined, hasOpenMetrics: false, pageDirectory: '/nowhere' };
-  server = createServer(
-    createAdminApp({ metrics, health, isReady: () => true, hosts: [], api: [], ...access, ...options }),
-  );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const start = useAdminApp();
 
 describe('the admin listener', () => {
   test('shows metrics', async () => {

@@ -7,7 +7,7 @@ const full = `
   publicUrl: https://mirror.lan
   instance: rack-7
   catalog: true
-  admin: { hosts: [admin.lan] }
+  admin: { hosts: [admin.lan], listen: "0.0.0.0:5080", tokenFile: /etc/passwd, createToken: true, openMetrics: true }
   cache: { path: /srv/cache, maxSize: 0, staleIfError: forever }
   egress: { allow: [10.0.0.0/8] }
   upstreams:

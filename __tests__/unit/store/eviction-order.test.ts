@@ -89,6 +89,7 @@ describe('an eviction', () => {
     for (let index = 0; index < 20; index += 1) await bench.add(`o${index}`);
     expect(await bench.evict(250)).toEqual(['o0', 'o1', 'o2']);
     expect(bench.evicted).toEqual([{ objects: 3, bytes: 300 }]);
+    expect(bench.happenings).toEqual([{ type: 'evicted', objects: 3, bytes: 300 }]);
     expect(await bench.evict(0)).toEqual([]);
   });
 
