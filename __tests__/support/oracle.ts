@@ -71,13 +71,15 @@ async function checkFillsAreGone(mirror: ObservedMirror, parked: readonly string
 
 /**
  * Connections to scripted servers may idle, and content that is asked for often stays open; other files and
- * sockets may not. Worker threads, begun when there is work for them, have descriptors of other kinds.
+ * sockets may not. Worker threads, begun when there is work for them, have descriptors of other kinds. SQLite keeps a
+ * closed connection's descriptor for the next one.
  */
 async function checkDescriptors(
   mirror: ObservedMirror,
   { baseline, countIdleConnections, deadlineMs = 8000 }: OracleOptions,
 ): Promise<void> {
-  const isFile = (target: string): boolean => target.startsWith(mirror.cachePath) && !target.includes('/blobs/');
+  const isFile = (target: string): boolean =>
+    target.startsWith(mirror.cachePath) && !target.includes('/blobs/') && !target.includes('/catalog.db');
   const isSocket = (target: string): boolean => target.startsWith('socket:');
   const surplus = (): readonly string[] => {
     const now = mirror.descriptors();

@@ -6,7 +6,6 @@ import type {
   ImageManifest,
   ImageSummary,
   Page,
-  PinList,
   PinState,
   PurgeResult,
   ReferencesRequest,
@@ -54,7 +53,7 @@ const pinState = named<PinState>()(
   }),
 );
 
-export const pinList = named<PinList>()('PinList', z.strictObject({ items: z.array(pinState) }));
+export const pinPage = named<Page<PinState>>()('PinPage', pageOf(pinState));
 
 const imageBlob = named<ImageBlob>()(
   'ImageBlob',

@@ -123,7 +123,7 @@ export interface ImageSummary {
   readonly tag: string;
   readonly digest: string;
   readonly mediaType: string;
-  /** Of what its manifests list, as far as these are here: all platforms that are. */
+  /** Of config and layers, each once, of its manifests that are here: all platforms that are. */
   readonly sizeBytes: number;
   /** Of that, what is here. */
   readonly cachedBytes: number;
@@ -176,16 +176,13 @@ export interface ImageBlob {
   readonly mediaType: string;
   readonly sizeBytes: number;
   readonly isHere: boolean;
-  /** Other cached images that list it, at most 20 by name. */
+  /** Other cached tags that lead to it, at most 20 by name. */
   readonly sharedWith: readonly string[];
+  /** All of them; 1000 stands for that many or more. */
   readonly sharedCount: number;
 }
 
-/** `GET /pins`, and what holds after `POST /pin` and `POST /unpin`. */
-export interface PinList {
-  readonly items: readonly PinState[];
-}
-
+/** `GET /pins`, and what `POST /pin` and `POST /unpin` answer: a page of all that hold now. */
 export interface PinState {
   /** `docker.io/library/alpine:3.20`, with `*` for anything, or a digest. */
   readonly pin: string;
@@ -253,7 +250,7 @@ export interface PurgeResult {
     readonly reference: string;
     readonly removedObjects: number;
     readonly freedBytes: number;
-    /** Objects that other images need. */
+    /** Objects of the image that something else needs: another tag, a pin, a manifest that stays. */
     readonly keptObjects: number;
   }[];
 }

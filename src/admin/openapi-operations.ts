@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import {
   imageDetails,
   imagePage,
-  pinList,
+  pinPage,
   purgeResult,
   referencesRequest,
   repositoryPage,
@@ -119,14 +119,14 @@ export const operations: readonly Operation[] = [
     method: 'get',
     path: '/pins',
     summary: 'What is never evicted.',
-    answer: { status: 200, schema: pinList },
+    answer: { status: 200, schema: pinPage },
   },
   {
     method: 'post',
     path: '/pin',
     summary: 'Keeps images whatever has to go; gives all pins that hold now.',
     body: referencesRequest,
-    answer: { status: 200, schema: pinList },
+    answer: { status: 200, schema: pinPage },
     errors: [400],
   },
   {
@@ -134,7 +134,7 @@ export const operations: readonly Operation[] = [
     path: '/unpin',
     summary: 'Takes pins away, but for those of the configuration; gives all pins that hold now.',
     body: referencesRequest,
-    answer: { status: 200, schema: pinList },
+    answer: { status: 200, schema: pinPage },
     errors: [400, 404],
   },
   {

@@ -5,22 +5,34 @@ import { findSizes, listImages, listRepositories } from './browse-lists.ts';
 import type { BrowseReply, BrowseRequest } from './browse-protocol.ts';
 import { serveRequests } from './worker-service.ts';
 
+/** Questions come in bursts; in between nothing is held. */
+const idleMs = 1000;
+let path = '';
 let connection: DatabaseSync | undefined;
+let idleTimer: NodeJS.Timeout | undefined;
+
+function open(): DatabaseSync {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 250 });
+  // In KiB: the upper pages of the indexes of a million rows.
+  db.exec('PRAGMA cache_size = -8192');
+  return db;
+}
+
+function close(): void {
+  connection?.close();
+  connection = undefined;
+}
 
 function handle(request: BrowseRequest): BrowseReply {
-  if (request.type === 'open') {
-    connection = new DatabaseSync(request.path, { readOnly: true, timeout: 250 });
-    // In KiB: the upper pages of the indexes of a million rows.
-    connection.exec('PRAGMA cache_size = -8192');
-    return undefined;
+  clearTimeout(idleTimer);
+  if (request.type === 'open') path = request.path;
+  if (request.type === 'close') close();
+  if (request.type === 'open' || request.type === 'close') return undefined;
+  try {
+    return answer((connection ??= open()), request);
+  } finally {
+    idleTimer = setTimeout(close, idleMs).unref();
   }
-  if (request.type === 'close') {
-    connection?.close();
-    connection = undefined;
-    return undefined;
-  }
-  if (connection === undefined) throw new Error('the catalog is not open');
-  return answer(connection, request);
 }
 
 function answer(db: DatabaseSync, request: Exclude<BrowseRequest, { type: 'open' | 'close' }>): BrowseReply {

@@ -6,6 +6,15 @@ import { childOf, kindOf, manifestType, named, noType, startMs, useCatalogs } fr
 const catalogs = useCatalogs();
 const alpine = { upstream: 'docker.io', repository: 'library/alpine' };
 
+const bySize = {
+  search: undefined,
+  upstream: undefined,
+  repository: undefined,
+  order: 'size',
+  after: undefined,
+  limit: 9,
+} as const;
+
 /** As version 1 made it. */
 const firstSchema = `
   CREATE TABLE content (
@@ -78,8 +87,9 @@ test('what a catalog of the first version knows is kept, and what decides of evi
   fill(db);
   db.close();
   for (let start = 0; start < 2; start += 1) {
-    await catalogs.use(async (catalog, state) => {
+    await catalogs.use(async (catalog, state, browse) => {
       expect(state).toBe('clean');
+      expect((await browse.listImages(bySize)).items).toMatchObject([{ tag: 'latest', sizeBytes: 10, hits: 7 }]);
       expect(catalog.findContent(named('manifest').digest)).toEqual({
         ...named('manifest', 500),
         ...manifestType,
@@ -106,7 +116,7 @@ test('what a catalog of the first version knows is kept, and what decides of evi
       });
       expect(catalog.listPins()).toEqual([]);
     });
-    expect(versionNow()).toBe(2);
+    expect(versionNow()).toBe(3);
   }
   expect(existsSync(`${catalogs.path()}.damaged`)).toBe(false);
 });
@@ -139,7 +149,7 @@ test('an empty one is migrated too', async () => {
     expect(state).toBe('clean');
     expect(catalog.totals()).toEqual({ objects: 0, bytes: 0 });
   });
-  expect(versionNow()).toBe(2);
+  expect(versionNow()).toBe(3);
 });
 
 test('a migration that cannot be made leaves what it found, and that is moved aside', async () => {
@@ -160,7 +170,7 @@ test('a migration that cannot be made leaves what it found, and that is moved as
 test('a catalog of a later version is not touched but moved aside', async () => {
   const db = createFirstVersion();
   fill(db);
-  db.exec('PRAGMA user_version = 3');
+  db.exec('PRAGMA user_version = 4');
   db.close();
   await catalogs.use((catalog, state) => {
     expect(state).toBe('damaged');
