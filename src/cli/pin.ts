@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ReferencesRequest } from '../admin/api-types.ts';
 import { openAdminApi } from './api/admin-api.ts';
 import { addAdminOptions, type AdminOptions } from './api/admin-target.ts';
 import type { CliContext } from './context.ts';
@@ -13,7 +14,8 @@ export function addPin(program: Command, context: CliContext): void {
     .argument('<pin...>', 'images or digests, as in alpine:3.20, ghcr.io/org/* or sha256:…')
     .action(async (references: readonly string[], options: AdminOptions) => {
       checkPins(references);
-      const pins = await openAdminApi(options, context).post<PinList>('/pin', 'items', { references });
+      const body: ReferencesRequest = { references };
+      const pins = await openAdminApi(options, context).post<PinList>('/pin', 'items', body);
       if (options.json === true) context.stdout.write(formatJson(pins));
       else for (const reference of references) context.stdout.write(`${toPrintable(reference)}: pinned\n`);
     });

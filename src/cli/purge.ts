@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PurgeResult } from '../admin/api-types.ts';
+import type { PurgeResult, ReferencesRequest } from '../admin/api-types.ts';
 import { openAdminApi } from './api/admin-api.ts';
 import { addAdminOptions, type AdminOptions } from './api/admin-target.ts';
 import type { CliContext } from './context.ts';
@@ -14,7 +14,8 @@ export function addPurge(program: Command, context: CliContext): void {
     .argument('<image...>', 'images, as in alpine:3.20 or ghcr.io/org/app@sha256:…')
     .action(async (references: readonly string[], options: AdminOptions) => {
       checkImageNames(references);
-      const result = await openAdminApi(options, context).post<PurgeResult>('/purge', 'items', { references });
+      const body: ReferencesRequest = { references };
+      const result = await openAdminApi(options, context).post<PurgeResult>('/purge', 'items', body);
       context.stdout.write(options.json === true ? formatJson(result) : result.items.map(formatItem).join(''));
     });
 }

@@ -151,7 +151,7 @@ describe('in one line it is said that', () => {
   });
 
   test('something answers that is no web server', async () => {
-    const server = createServer((socket) => socket.end('SSH-2.0-OpenSSH\r\n'));
+    const server = createServer((socket) => socket.resume().end('SSH-2.0-OpenSSH\r\n'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {

@@ -1,7 +1,7 @@
 import type { CliClock } from '../../../src/cli/context.ts';
 
 /** Where time begins in tests of commands. */
-export const startMs = Date.parse('2026-03-01T12:00:00Z');
+const startMs = Date.parse('2026-03-01T12:00:00Z');
 
 /** Time that only passes when somebody waits for it, and then at once. */
 export function createSwiftClock(): CliClock {
