@@ -111,6 +111,12 @@ describe('verify', () => {
     expect(result.stdout).toBe(`${alpine}: starts\n${alpine}: verified, 5 kB in 3 objects\n`);
   });
 
+  test('calls everything by that name', async () => {
+    const api = await fakes.start(() => ({ body: sampleJob('done', [{ ...item, reference: '*' }], 'verify') }));
+    const { stdout } = await run(['verify', '--admin', api.url]);
+    expect(stdout).toBe('everything: starts\neverything: verified, 5 kB in 3 objects\n');
+  });
+
   test('fails where something is damaged', async () => {
     const api = await fakes.start(() => ({ body: sampleJob('done', [{ ...item, damagedObjects: 2 }], 'verify') }));
     expect(await run(['verify', '--admin', api.url])).toMatchObject({

@@ -18,6 +18,8 @@ export interface CliInput {
   readonly clock?: CliClock;
   /** Gets what the operator's Ctrl-C calls, as soon as somebody listens; gives what is called when nobody does any more. */
   readonly onInterrupt?: (interrupt: () => void) => () => void;
+  /** Hears what is written to stdout, at once. */
+  readonly onOutput?: (text: string) => void;
   /** Stdout is a terminal of this size. */
   readonly terminal?: { readonly columns: number; readonly rows: number };
 }
@@ -32,7 +34,13 @@ export async function run(argv: readonly string[], input: CliInput = {}): Promis
     env,
     cwd,
     version: '1.2.3',
-    stdout: { write: (text) => (written.stdout += text), ...(terminal && { isTTY: true, ...terminal }) },
+    stdout: {
+      write: (text) => {
+        written.stdout += text;
+        input.onOutput?.(text);
+      },
+      ...(terminal && { isTTY: true, ...terminal }),
+    },
     stderr: { write: (text) => (written.stderr += text) },
     clock: input.clock ?? createSwiftClock(),
     onInterrupt: input.onInterrupt ?? (() => () => undefined),

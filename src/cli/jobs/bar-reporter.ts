@@ -3,7 +3,7 @@ import type { Job, JobItem } from '../../admin/api-types.ts';
 import type { CliContext, TextOutput } from '../context.ts';
 import { countWorkedBytes, describeDone, describeProgress, getShare } from './describe-item.ts';
 import { createRateMeter } from './rate-meter.ts';
-import { findComplaint, hasEnded, type JobReporter } from './reporter.ts';
+import { findComplaint, hasEnded, nameOf, type JobReporter } from './reporter.ts';
 
 interface ShownItem {
   readonly measure: (count: number) => number;
@@ -38,7 +38,7 @@ export function createBarReporter({ stdout, stderr, clock }: CliContext): JobRep
   const end = (kind: Job['kind'], item: JobItem, state: ShownItem): void => {
     state.hasEnded = true;
     const complaint = findComplaint(item);
-    if (complaint === undefined) bars.log(`${item.reference}: ${describeDone(kind, item)}${clearRight}\n`);
+    if (complaint === undefined) bars.log(`${nameOf(item)}: ${describeDone(kind, item)}${clearRight}\n`);
     else complaints.push(complaint);
     if (state.bar !== undefined) bars.remove(state.bar);
     state.bar = undefined;
@@ -54,7 +54,7 @@ export function createBarReporter({ stdout, stderr, clock }: CliContext): JobRep
       end(kind, item, state);
       return;
     }
-    const text: ShownText = { name: item.reference, share: getShare(item), progress: describeProgress(item, rate) };
+    const text: ShownText = { name: nameOf(item), share: getShare(item), progress: describeProgress(item, rate) };
     const used = [...shown.values()].filter(({ bar }) => bar !== undefined).length;
     if (state.bar !== undefined) state.bar.update(text);
     else if (used < room) state.bar = bars.create(1, 0, text);

@@ -2,7 +2,7 @@ import type { Job, JobItem } from '../../admin/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { countWorkedBytes, describeDone, describeProgress } from './describe-item.ts';
 import { createRateMeter } from './rate-meter.ts';
-import { findComplaint, hasEnded, type JobReporter } from './reporter.ts';
+import { findComplaint, hasEnded, nameOf, type JobReporter } from './reporter.ts';
 
 /** A log needs no more than this of each image. */
 const everyMs = 5000;
@@ -17,10 +17,10 @@ interface Followed {
 export function createLineReporter({ stdout, stderr, clock }: CliContext): JobReporter {
   const followed = new Map<number, Followed>();
 
-  const follow = (index: number, { reference }: JobItem): Followed => {
+  const follow = (index: number, item: JobItem): Followed => {
     const known = followed.get(index);
     if (known !== undefined) return known;
-    stdout.write(`${reference}: starts\n`);
+    stdout.write(`${nameOf(item)}: starts\n`);
     const added = { measure: createRateMeter(clock), saidAtMs: clock.wallMs(), hasEnded: false };
     followed.set(index, added);
     return added;
@@ -34,11 +34,11 @@ export function createLineReporter({ stdout, stderr, clock }: CliContext): JobRe
     if (hasEnded(item)) {
       state.hasEnded = true;
       const complaint = findComplaint(item);
-      if (complaint === undefined) stdout.write(`${item.reference}: ${describeDone(kind, item)}\n`);
+      if (complaint === undefined) stdout.write(`${nameOf(item)}: ${describeDone(kind, item)}\n`);
       else stderr.write(`stowage: ${complaint}\n`);
     } else if (clock.wallMs() - state.saidAtMs >= everyMs) {
       state.saidAtMs = clock.wallMs();
-      stdout.write(`${item.reference}: ${describeProgress(item, rate)}\n`);
+      stdout.write(`${nameOf(item)}: ${describeProgress(item, rate)}\n`);
     }
   };
 

@@ -9,11 +9,18 @@ export interface JobReporter {
 }
 
 /** `docker.io/library/alpine:3.20: manifest unknown`; undefined for an item that is well or still waits. */
-export function findComplaint({ reference, state, error, damagedObjects }: JobItem): string | undefined {
-  if (state === 'failed') return `${reference}: ${error ?? 'it failed'}`;
-  if (state === 'cancelled') return `${reference}: cancelled`;
+export function findComplaint(item: JobItem): string | undefined {
+  const { state, error, damagedObjects } = item;
+  const name = nameOf(item);
+  if (state === 'failed') return `${name}: ${error ?? 'it failed'}`;
+  if (state === 'cancelled') return `${name}: cancelled`;
   if (damagedObjects === 0) return undefined;
-  return `${reference}: damaged: ${damagedObjects === 1 ? 'one object was' : `${damagedObjects} objects were`} put aside and will be fetched again`;
+  return `${name}: damaged: ${damagedObjects === 1 ? 'one object was' : `${damagedObjects} objects were`} put aside and will be fetched again`;
+}
+
+/** `*` is all that is in the cache. */
+export function nameOf({ reference }: JobItem): string {
+  return reference === '*' ? 'everything' : reference;
 }
 
 export function hasEnded({ state }: JobItem): boolean {
