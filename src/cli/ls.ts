@@ -16,8 +16,8 @@ interface LsOptions extends AdminOptions {
 
 type ImagePage = Page<ImageSummary>;
 
-/** What the API gives at once. */
-const pageSize = 100;
+/** The most that the API gives at once. */
+const pageSize = 200;
 
 /** `ls [SEARCH]`: the images that are here. */
 export function addLs(program: Command, context: CliContext): void {

@@ -36,7 +36,8 @@ describe('the mirror is asked where', () => {
 
   test.each(['127.0.0.1', '0.0.0.0'])('the configuration says it listens on %s', async (host) => {
     const api = await startGood();
-    write('other.yaml', `admin: { listen: "${host}:${api.port}" }`);
+    write('token', 'geheim-geheim-geheim\n');
+    write('other.yaml', `admin: { listen: "${host}:${api.port}", tokenFile: token }`);
     const result = await run(['status', '--config', 'other.yaml'], { cwd });
     expect(result).toMatchObject({ status: 0, stderr: '' });
     expect(result.stdout).toContain(`at http://127.0.0.1:${api.port}\n`);
@@ -78,6 +79,27 @@ describe('the token', () => {
     write('token', 'geheim\n');
     await run(['status', '--admin', api.url, '--token-file', 'token'], { cwd });
     expect(api.calls[0]?.headers.authorization).toBe('Bearer geheim');
+  });
+
+  test('of the configuration is sent, also to where the URL says', async () => {
+    const api = await startGood();
+    write('token', 'geheim-geheim-geheim\n');
+    write('mirror.config.yaml', 'admin: { tokenFile: token }');
+    await run(['status', '--admin', api.url], { cwd });
+    expect(api.calls[0]?.headers.authorization).toBe('Bearer geheim-geheim-geheim');
+  });
+
+  test('of the configuration that has not been made yet is missed only where it is needed', async () => {
+    let isNeeded = false;
+    const api = await fakes.start(() => (isNeeded ? { status: 401, body: { error: 'no' } } : { body: sampleStatus }));
+    write('mirror.config.yaml', 'admin: { tokenFile: token, createToken: true }');
+    expect(await run(['status', '--admin', api.url], { cwd })).toMatchObject({ status: 0 });
+    isNeeded = true;
+    const reason = `${join(cwd, 'token')} cannot be read (no such file): --token-file FILE names another file`;
+    expect(await run(['status', '--admin', api.url], { cwd })).toMatchObject({
+      status: 1,
+      stderr: `stowage: ${api.url} wants a token, and ${reason}\n`,
+    });
   });
 
   test('is not sent where there is none', async () => {

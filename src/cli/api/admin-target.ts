@@ -26,7 +26,7 @@ export interface AdminTarget {
 export type Token =
   | { readonly type: 'none' }
   | { readonly type: 'text'; readonly text: string; readonly file: string }
-  /** The configuration names a file that this user cannot read; whether it is needed, the mirror knows. */
+  /** The configuration names a file that holds no token yet; whether one is needed, the mirror knows. */
   | { readonly type: 'unreadable'; readonly file: string; readonly reason: string };
 
 const variable = 'STOWAGE__ADMIN__URL';
@@ -89,7 +89,7 @@ function findToken(options: AdminOptions, config: Config | undefined, { cwd }: C
     if (token.type === 'unreadable') throw new CliFailure(`--token-file: ${token.reason}`, { status: 2 });
     return token;
   }
-  const { tokenFile } = (config?.admin ?? {}) as { readonly tokenFile?: string | undefined };
+  const tokenFile = config?.admin.tokenFile;
   return tokenFile === undefined ? { type: 'none' } : readToken(tokenFile);
 }
 
