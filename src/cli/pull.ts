@@ -1,5 +1,6 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Job, PullRequest } from '../admin/api-types.ts';
+import { findPlatform } from '../oci/platform.ts';
 import { openAdminApi } from './api/admin-api.ts';
 import { addAdminOptions, type AdminOptions } from './api/admin-target.ts';
 import type { CliContext } from './context.ts';
@@ -32,7 +33,8 @@ export function addPull(program: Command, context: CliContext): void {
 }
 
 function collect(value: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, value];
+  if (findPlatform(value) !== undefined) return [...previous, value];
+  throw new InvalidArgumentError('Expected a platform, as in linux/amd64 or linux/arm/v7.');
 }
 
 async function startPull(body: PullRequest, options: PullOptions, context: CliContext): Promise<void> {

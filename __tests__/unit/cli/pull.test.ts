@@ -151,6 +151,15 @@ ${alpine}: done, 10 MB in 4 objects, 8 MB fetched
     expect(result.stderr).toContain(reason);
   });
 
+  test.each([
+    [['--platform', 'windows 95'], 'Expected a platform, as in linux/amd64 or linux/arm/v7.'],
+    [['--platform', 'linux/amd64', '--all-platforms'], "'--all-platforms' cannot be used with option '--platform"],
+  ])('refuses %j', async (words, reason) => {
+    const result = await run(['pull', 'alpine', ...words, '--admin', 'http://127.0.0.1:1']);
+    expect(result).toMatchObject({ status: 2, stdout: '' });
+    expect(result.stderr).toContain(reason);
+  });
+
   test('leaves it to the mirror which upstreams there are', async () => {
     const refusal = {
       error: '"quay.io/org/app" is no image name: quay.io is not among the upstreams',
