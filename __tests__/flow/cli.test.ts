@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { ImageSummary, Job, Page, PurgeResult, Status } from '../../src/admin/api-types.ts';
 import { cliClock } from '../../src/cli/clock.ts';
+import { listJobs, untilJobEnds } from '../support/admin-jobs.ts';
 import { createSeededContent } from '../support/content.ts';
 import { mainName, setStage } from '../support/flow.ts';
 import { createGate } from '../support/gate.ts';
@@ -105,7 +106,7 @@ describe('stowage pull', () => {
   });
 
   test('ended by Ctrl-C is cancelled at the mirror', async () => {
-    const { upstream, mirror, stowage } = await setUp();
+    const { upstream, mirror } = await setUp();
     stage.allowParked(large.digest);
     const gate = createGate();
     upstream.always({ ...blobGets, path: large.digest }, { holdBody: { after: largeBytes / 2, gate } });
@@ -120,14 +121,15 @@ describe('stowage pull', () => {
     expect(await exited).toBe(1);
     expect(complaint).toContain('stowage: cancelled; what has been done so far stays\n');
     gate.open();
-    const detached = await stowage(['pull', 'team/tool:v1', '--detach', '--json']);
-    expect(detached.status).toBe(0);
-    const { id } = JSON.parse(detached.stdout) as Job;
-    const jobs = (await (await fetch(`${mirror.adminAddress}/api/v1/jobs`)).json()) as Page<Job>;
-    expect(jobs.items.map((job) => [job.id === id, job.state === 'cancelled'])).toEqual([
-      [true, false],
-      [false, true],
-    ]);
+    expect((await listJobs(mirror)).map(({ kind, state }) => [kind, state])).toEqual([['pull', 'cancelled']]);
+  });
+
+  test('that is detached leaves the job to the mirror', async () => {
+    const { stowage, mirror } = await setUp();
+    const result = await stowage(['pull', 'team/app:v1', '--detach', '--json']);
+    expect(result).toMatchObject({ status: 0, stderr: '' });
+    const { id } = JSON.parse(result.stdout) as Job;
+    expect(await untilJobEnds(mirror, id)).toMatchObject({ state: 'done', items: [{ reference: app }] });
   });
 });
 
