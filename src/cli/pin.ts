@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import type { ReferencesRequest } from '../admin/api-types.ts';
+import type { Page, PinState, ReferencesRequest } from '../admin/api-types.ts';
 import { openAdminApi } from './api/admin-api.ts';
 import { addAdminOptions, type AdminOptions } from './api/admin-target.ts';
 import type { CliContext } from './context.ts';
 import { checkPins } from './pin-arguments.ts';
-import type { PinList } from './pins.ts';
 import { formatJson, toPrintable } from './text/printable.ts';
 
 /** `pin PIN…`: kept whatever else has to go, with all that it lists. */
@@ -15,7 +14,7 @@ export function addPin(program: Command, context: CliContext): void {
     .action(async (references: readonly string[], options: AdminOptions) => {
       checkPins(references);
       const body: ReferencesRequest = { references };
-      const pins = await openAdminApi(options, context).post<PinList>('/pin', 'items', body);
+      const pins = await openAdminApi(options, context).post<Page<PinState>>('/pin', 'items', body);
       if (options.json === true) context.stdout.write(formatJson(pins));
       else for (const reference of references) context.stdout.write(`${toPrintable(reference)}: pinned\n`);
     });

@@ -1,22 +1,17 @@
 import type { Command } from 'commander';
-import type { PinState } from '../admin/api-types.ts';
+import type { Page, PinState } from '../admin/api-types.ts';
 import { openAdminApi } from './api/admin-api.ts';
 import { addAdminOptions, type AdminOptions } from './api/admin-target.ts';
 import type { CliContext } from './context.ts';
 import { formatJson } from './text/printable.ts';
 import { formatTable } from './text/table.ts';
 
-/** What `/pins`, `/pin` and `/unpin` answer: all pins that hold now. */
-export interface PinList {
-  readonly items: readonly PinState[];
-}
-
 /** `pins`: what is kept whatever else has to go. */
 export function addPins(program: Command, context: CliContext): void {
   addAdminOptions(program.command('pins'), 'print the answer of the admin API: one JSON document')
     .description('list the pins, those of the configuration too')
     .action(async (options: AdminOptions) => {
-      const pins = await openAdminApi(options, context).get<PinList>('/pins', 'items');
+      const pins = await openAdminApi(options, context).get<Page<PinState>>('/pins', 'items');
       if (options.json === true) context.stdout.write(formatJson(pins));
       else if (pins.items.length === 0) context.stderr.write('nothing is pinned\n');
       else {
