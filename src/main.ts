@@ -7,13 +7,21 @@ import { ensureRuntime } from './runtime.ts';
 
 if (await ensureRuntime()) {
   const { runCli } = await import('./cli/run-cli.ts');
+  const { cliClock } = await import('./cli/clock.ts');
   const { argv, env, stdout, stderr } = process;
+  // `stowage ls | head`: nobody reads on, so there is nothing to say.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(1);
+  });
   const status = await runCli({
     argv: argv.slice(2),
     env,
     cwd: process.cwd(),
     stdout,
     stderr,
+    clock: cliClock,
+    onInterrupt,
     serve,
     version: readVersion(),
   });
@@ -37,6 +45,16 @@ async function serve(config: Config, source: ConfigSource): Promise<void> {
     process.exitCode = 1;
   } else service.log.info({ signal: end }, 'the mirror ends');
   await service.stop();
+}
+
+/** Of commands that wait for something; `serve` has its own way. */
+function onInterrupt(listener: () => void): () => void {
+  process.once('SIGTERM', listener);
+  process.once('SIGINT', listener);
+  return () => {
+    process.off('SIGTERM', listener);
+    process.off('SIGINT', listener);
+  };
 }
 
 /** Resolves with the first signal, or with the error that nobody caught. */

@@ -3,7 +3,9 @@ import { CommanderError } from 'commander';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { isMirrorError } from '../oci/errors.ts';
 import type { CliContext } from './context.ts';
+import { CliFailure } from './failure.ts';
 import { createProgram } from './program.ts';
+import { toPrintable } from './text/printable.ts';
 
 export interface RunCliOptions extends CliContext {
   /** Without the program's own name: `process.argv.slice(2)`. */
@@ -11,8 +13,8 @@ export interface RunCliOptions extends CliContext {
 }
 
 /**
- * Runs one command to its end; never throws. Gives the exit status: 0, 1 for failure, 2 for bad usage or
- * configuration, of which every problem is on stderr, one a line.
+ * Runs one command to its end; never throws. Gives the exit status: 0, 1 for failure, 2 for bad usage,
+ * names or configuration, of which every problem is on stderr, one a line.
  */
 export async function runCli(options: RunCliOptions): Promise<number> {
   try {
@@ -21,6 +23,10 @@ export async function runCli(options: RunCliOptions): Promise<number> {
   } catch (error) {
     // Commander has written its own message already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CliFailure) {
+      for (const line of error.lines) options.stderr.write(`stowage: ${toPrintable(line)}\n`);
+      return error.status;
+    }
     options.stderr.write(`${formatFailure(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }

@@ -1,5 +1,7 @@
+import type { CliClock } from '../../../src/cli/context.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { runCli } from '../../../src/cli/run-cli.ts';
+import { createSwiftClock } from './swift-clock.ts';
 
 export interface CliResult {
   readonly status: number;
@@ -13,11 +15,18 @@ export interface CliInput {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly serve?: (config: Config) => Promise<void>;
+  readonly clock?: CliClock;
+  /** Gets what the operator's Ctrl-C calls, as soon as somebody listens; gives what is called when nobody does any more. */
+  readonly onInterrupt?: (interrupt: () => void) => () => void;
+  /** Hears what is written to stdout, at once. */
+  readonly onOutput?: (text: string) => void;
+  /** Stdout is a terminal of this size. */
+  readonly terminal?: { readonly columns: number; readonly rows: number };
 }
 
 /** Runs one command in a directory without configuration, unless told otherwise. */
 export async function run(argv: readonly string[], input: CliInput = {}): Promise<CliResult> {
-  const { env = {}, cwd = '/nowhere', serve = () => Promise.resolve() } = input;
+  const { env = {}, cwd = '/nowhere', serve = () => Promise.resolve(), terminal } = input;
   const written = { stdout: '', stderr: '' };
   let served: Config | undefined;
   const status = await runCli({
@@ -25,8 +34,16 @@ export async function run(argv: readonly string[], input: CliInput = {}): Promis
     env,
     cwd,
     version: '1.2.3',
-    stdout: { write: (text) => (written.stdout += text) },
+    stdout: {
+      write: (text) => {
+        written.stdout += text;
+        input.onOutput?.(text);
+      },
+      ...(terminal && { isTTY: true, ...terminal }),
+    },
     stderr: { write: (text) => (written.stderr += text) },
+    clock: input.clock ?? createSwiftClock(),
+    onInterrupt: input.onInterrupt ?? (() => () => undefined),
     serve: (config) => {
       served = config;
       return serve(config);
