@@ -19,7 +19,7 @@ WORKDIR /dependencies
 COPY package.json package-lock.json .npmrc ./
 COPY scripts/node-libraries scripts/node-libraries
 RUN npm ci --omit=dev --omit=optional --ignore-scripts \
- && find node_modules -type f \( -name '*.ts' -o -name '*.cts' -o -name '*.mts' -o -name '*.map' \) -delete \
+ && find node_modules -type f \( -name '*.ts' -o -name '*.cts' -o -name '*.mts' -o -name '*.map' \) -exec rm {} + \
  && rm -rf node_modules/stowage-node-libraries node_modules/.bin
 
 FROM ${NODE_IMAGE} AS runtime

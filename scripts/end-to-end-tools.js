@@ -15,6 +15,7 @@ const packageOf = {
   ctr: 'containerd',
   dockerd: 'docker.io',
   docker: 'docker.io',
+  'docker-compose': 'docker-compose',
   runc: 'runc',
   busybox: 'busybox-static',
   // Brings libfaketime, which flow tests load into the mirror.

@@ -1,5 +1,5 @@
 // Stands in for `node:26-bookworm-slim`: the Node that runs these tests, npm and a shell, as an image.
-import { cpSync, copyFileSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, copyFileSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { getTool, run } from './tools.ts';
@@ -33,14 +33,14 @@ export async function pushNodeImage(docker: Docker, directory: string, name: str
 async function fillRoot(root: string): Promise<void> {
   for (const path of ['bin', 'etc/ssl/certs', 'proc', 'dev', 'sys', 'root', 'usr/bin', 'usr/local/bin'])
     mkdirSync(join(root, path), { recursive: true });
-  mkdirSync(join(root, 'tmp'), { mode: 0o1777 });
+  mkdirSync(join(root, 'tmp'));
+  chmodSync(join(root, 'tmp'), 0o1777);
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
   copyFileSync(certificates, join(root, certificates));
 
-  const busybox = getTool('busybox');
-  copyFileSync(busybox, join(root, 'bin/busybox'));
-  const applets = (await run(busybox, ['--list'])).trim().split('\n');
+  copyFileSync(getTool('busybox'), join(root, 'bin/busybox'));
+  const applets = (await run('busybox', ['--list'])).trim().split('\n');
   for (const applet of applets) if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet));
   symlinkSync('/bin/env', join(root, 'usr/bin/env'));
 
