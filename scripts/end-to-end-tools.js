@@ -17,6 +17,8 @@ const packageOf = {
   docker: 'docker.io',
   'docker-compose': 'docker-compose',
   runc: 'runc',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
   busybox: 'busybox-static',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',
