@@ -85,13 +85,13 @@ const stories: readonly Story[] = [
   },
   {
     alert: 'StowageHitRatioFallen',
-    // Two days of nine hits in ten, then hours of one in ten.
+    // Ten hours of nine hits in ten, then hours of one in ten.
     series: {
-      [requests('hit', '200')]: '0+90x2880 259200+10x600',
-      [requests('miss', '200')]: '0+10x2880 28800+90x600',
+      [requests('hit', '200')]: '0+90x600 54000+10x200',
+      [requests('miss', '200')]: '0+10x600 6000+90x200',
     },
-    silentAt: '2880m',
-    firingAt: '3060m',
+    silentAt: '600m',
+    firingAt: '790m',
   },
   {
     alert: 'StowageFillsDoNotEnd',
