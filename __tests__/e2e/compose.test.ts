@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readMetric } from '../support/metrics.ts';
 import { pollUntil } from '../support/signal.ts';
 import { prepareCompose, type Compose } from './support/compose.ts';
 import { describeWith } from './support/describe-with.ts';
@@ -39,6 +38,12 @@ describeWith({ programs, root: true }, 'docker-compose.yml', () => {
       what: 'the mirror to be healthy',
     });
 
+  const inside = (script: string): Promise<string> => stage.compose('exec', '-T', 'mirror', 'sh', '-c', script);
+  const askAdmin = async (path: string): Promise<Response> => {
+    const token = (await inside('cat /var/lib/stowage/admin-token')).trim();
+    return await fetch(stage.adminUrl + path, { headers: { authorization: `Bearer ${token}` } });
+  };
+
   test('builds the image, starts it, and it gets healthy', async () => {
     await stage.compose('up', '--detach');
     await untilHealthy();
@@ -48,7 +53,6 @@ describeWith({ programs, root: true }, 'docker-compose.yml', () => {
     expect(await inspect('{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}')).toBe(
       '10001:10001 true [ALL]',
     );
-    const inside = (script: string): Promise<string> => stage.compose('exec', '-T', 'mirror', 'sh', '-c', script);
     expect((await inside('id -u')).trim()).toBe('10001');
     expect(await inside('grep -E "^(CapEff|NoNewPrivs)" /proc/1/status')).toMatch(/CapEff:\s+0{16}\nNoNewPrivs:\s+1/);
     await expect(inside('echo 1 > /opt/stowage/written')).rejects.toThrow('Read-only file system');
@@ -57,9 +61,17 @@ describeWith({ programs, root: true }, 'docker-compose.yml', () => {
     expect(await inside('ls /opt/stowage/node_modules')).not.toMatch(/typescript|jest|node-linux/);
   }, 60_000);
 
+  test('shows page and numbers to whoever has the token that it made, and to nobody else', async () => {
+    expect((await askAdmin('/api/v1/status')).status).toBe(200);
+    expect((await fetch(`${stage.adminUrl}/api/v1/status`)).status).toBe(401);
+    expect((await fetch(`${stage.adminUrl}/readyz`)).status).toBe(200);
+    expect((await inside('stat -c %a /var/lib/stowage/admin-token')).trim()).toBe('600');
+  }, 60_000);
+
   test('dockerd pulls through it, and once more while upstream is away', async () => {
     await docker('pull', 'deep:1.0');
-    expect(await readMetric(stage.adminUrl, 'stowage_requests_total', { outcome: 'miss' })).toBeGreaterThan(5);
+    const metrics = await askAdmin('/metrics');
+    expect(await metrics.text()).toMatch(/stowage_requests_total\{[^}]*outcome="miss"/);
     await stage.upstream.stop();
     await docker('rmi', 'deep:1.0');
     await docker('pull', 'deep:1.0');

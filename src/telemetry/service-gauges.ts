@@ -11,7 +11,7 @@ export function registerServiceGauges(meter: Meter, health: Health, version: str
   });
   meter.labelledGauge({
     name: 'degraded',
-    help: 'Parts that are not whole: store, catalog, credentials:UPSTREAM; why is in /readyz',
+    help: 'Parts that are not whole, as in credentials:docker.io; why is in /readyz',
     labels: ['part'],
     read: () => health.degraded.map(({ part }) => ({ labels: { part }, value: 1 })),
   });

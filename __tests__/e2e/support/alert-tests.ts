@@ -40,6 +40,13 @@ const stories: readonly Story[] = [
     firingAt: '15m',
   },
   {
+    alert: 'StowageConfigurationRefused',
+    series: { 'stowage_degraded{part="configuration"}': '_x10 1x20' },
+    labels: { part: 'configuration' },
+    silentAt: '9m',
+    firingAt: '15m',
+  },
+  {
     alert: 'StowageUpstreamPaused',
     series: { 'stowage_upstream_paused{upstream="docker.io",class="manifests"}': '0x10 1x20' },
     labels: { ...hub, class: 'manifests' },
