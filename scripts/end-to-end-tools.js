@@ -15,7 +15,10 @@ const packageOf = {
   ctr: 'containerd',
   dockerd: 'docker.io',
   docker: 'docker.io',
+  'docker-compose': 'docker-compose',
   runc: 'runc',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
   busybox: 'busybox-static',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',

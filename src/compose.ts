@@ -20,6 +20,7 @@ import { createEvents, type Events } from './telemetry/events.ts';
 import { createHealth, type Health } from './telemetry/health.ts';
 import type { Log } from './telemetry/log.ts';
 import { createTraffic, meterTraffic, type Traffic } from './telemetry/traffic.ts';
+import { registerServiceGauges } from './telemetry/service-gauges.ts';
 import { defaultTimeouts } from './upstream/options.ts';
 import { createUpstreams, type Upstreams } from './upstream/upstreams.ts';
 
@@ -71,6 +72,7 @@ export async function startService(config: Config, options: ServiceOptions): Pro
     health: createHealth(),
     events: createEvents(log),
   };
+  registerServiceGauges(telemetry.meter, telemetry.health, options.version);
   const instanceId = config.instance ?? randomUUID().slice(0, 8);
   const helpers = createHelperRunner({ environment: options.environment, clock });
   const { version } = options;

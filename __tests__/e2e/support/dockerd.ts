@@ -7,22 +7,33 @@ import { getTool, run } from './tools.ts';
 /** A `dockerd` of its own, with a containerd of its own; it touches no network and no firewall. */
 export interface Dockerd {
   docker(...args: readonly string[]): Promise<string>;
+  /** What a client's environment needs to speak to it. */
+  readonly environment: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
-export async function startDockerd(directory: string, mirrorUrl: string): Promise<Dockerd> {
+/** `mirrorUrls`: asked in this order. `storageDriver`: default is the one that works everywhere; `auto` is faster. */
+export interface DockerdOptions {
+  readonly storageDriver?: 'vfs' | 'auto';
+}
+
+export async function startDockerd(
+  directory: string,
+  mirrorUrls: string | readonly string[],
+  { storageDriver = 'vfs' }: DockerdOptions = {},
+): Promise<Dockerd> {
   const containerd = await startContainerd(join(directory, 'c'));
   const host = `unix://${join(directory, 'd.sock')}`;
   const configPath = join(directory, 'daemon.json');
   const config = {
-    'registry-mirrors': [mirrorUrl],
+    'registry-mirrors': [mirrorUrls].flat(),
     'data-root': join(directory, 'data'),
     'exec-root': join(directory, 'exec'),
     pidfile: join(directory, 'dockerd.pid'),
     hosts: [host],
     containerd: containerd.socket,
     // Needs nothing of the kernel, so that it works inside a container too.
-    'storage-driver': 'vfs',
+    ...(storageDriver !== 'auto' && { 'storage-driver': storageDriver }),
     iptables: false,
     ip6tables: false,
     bridge: 'none',
@@ -40,6 +51,7 @@ export async function startDockerd(directory: string, mirrorUrl: string): Promis
     });
     return {
       docker,
+      environment: env,
       async stop() {
         await daemon.stop();
         await containerd.stop();

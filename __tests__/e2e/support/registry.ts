@@ -11,10 +11,11 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
-export async function createRegistry(directory: string): Promise<Registry> {
+/** `host`: the address of this machine where it listens. */
+export async function createRegistry(directory: string, host = '127.0.0.1'): Promise<Registry> {
   mkdirSync(directory, { recursive: true });
   const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
   const configPath = join(directory, 'config.json');
   // JSON is YAML.
   const config = {
@@ -24,7 +25,7 @@ export async function createRegistry(directory: string): Promise<Registry> {
       filesystem: { rootdirectory: join(directory, 'content') },
       maintenance: { uploadpurging: { enabled: false } },
     },
-    http: { addr: `127.0.0.1:${port}`, secret: 'a test' },
+    http: { addr: `${host}:${port}`, secret: 'a test' },
   };
   writeFileSync(configPath, JSON.stringify(config));
   let daemon: Daemon | undefined;

@@ -53,7 +53,7 @@ export async function createStage({ cache = {} }: Pick<MirrorOptions, 'cache'> =
 }
 
 /** A runtime that was cut short may leave mounts; deepest first. */
-async function unmountBelow(directory: string): Promise<void> {
+export async function unmountBelow(directory: string): Promise<void> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
   for (const path of mounts.filter((mount) => mount.startsWith(`${directory}/`)).toReversed()) {
     await run('umount', ['--lazy', path]);

@@ -78,10 +78,3 @@ test('the example file spells out every default', () => {
   const missing = expected.filter(({ steps }) => valueAt(example, steps) === undefined);
   expect(missing.map(({ path }) => path)).toEqual([]);
 });
-
-test('the compose file sets only what exists', () => {
-  const environment = valueAt(parse(read('docker-compose.yml')), ['services', 'mirror', 'environment']);
-  const config = loadConfig({ environment: environment as Record<string, string>, directory: '/nowhere' });
-  expect(config.publicUrl).toBe('http://mirror:5000');
-  expect(config.listen).toEqual([{ host: '0.0.0.0', port: 5000 }]);
-});
