@@ -25,18 +25,26 @@ export function ImageFilters({ query, onChange }: ImageFiltersProps) {
   const upstreamId = useId();
   const sortId = useId();
   const [typed, setTyped] = useState(query.search);
-  // Back, forward and links change the query too.
-  useEffect(() => setTyped(query.search), [query.search]);
+  const asked = useRef(query.search);
+  // Back, forward and links change the query too; what was typed here is not to be overtaken by its own echo.
+  useEffect(() => {
+    if (query.search !== asked.current) setTyped(query.search);
+    asked.current = query.search;
+  }, [query.search]);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   const change = (part: Partial<ImageQuery>): void => {
     clearTimeout(timer.current);
-    onChange({ ...query, search: typed.trim(), ...part });
+    asked.current = typed.trim();
+    onChange({ ...query, search: asked.current, ...part });
   };
   const type = (text: string): void => {
     setTyped(text);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => onChange({ ...query, search: text.trim() }), stillMs);
+    timer.current = setTimeout(() => {
+      asked.current = text.trim();
+      onChange({ ...query, search: asked.current });
+    }, stillMs);
   };
   const known = status?.upstreams.map(({ name }) => name) ?? [];
   const upstreams = query.upstream === '' || known.includes(query.upstream) ? known : [...known, query.upstream];
