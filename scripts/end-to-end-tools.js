@@ -17,6 +17,8 @@ const packageOf = {
   docker: 'docker.io',
   runc: 'runc',
   busybox: 'busybox-static',
+  // Looks at the page.
+  chromium: 'chromium',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',
   // What breaks disks and kills mirrors at a chosen system call; disks that are small, limits that are low.

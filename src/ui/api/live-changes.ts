@@ -1,6 +1,8 @@
 // What an event makes of what was known. Pure.
 import type { Event, FillState, Job } from '../../admin/api-types.ts';
-import type { LoggedEvent } from './live.ts';
+
+/** What has happened, as opposed to what is under way; `key` tells one from all others. */
+export type LoggedEvent = Exclude<Event, { type: 'fill-started' | 'fills' }> & { readonly key: number };
 
 export function changeFills(fills: readonly FillState[] | undefined, event: Event): readonly FillState[] | undefined {
   switch (event.type) {

@@ -2,7 +2,7 @@ import type { Event, FillState, Job, Page } from '../../admin/api-types.ts';
 import { createStore, type Store } from '../store.ts';
 import type { ApiClient } from './api-client.ts';
 import { readEvents } from './event-stream.ts';
-import { changeFills, changeJobs, isWorthLogging } from './live-changes.ts';
+import { changeFills, changeJobs, isWorthLogging, type LoggedEvent } from './live-changes.ts';
 import type { Session } from './session.ts';
 
 export type Connection = 'connecting' | 'live' | 'lost';
@@ -24,8 +24,6 @@ export interface Live {
   takeJob(job: Job): void;
 }
 
-export type LoggedEvent = Exclude<Event, { type: 'fill-started' | 'fills' }> & { readonly key: number };
-
 const mostEvents = 50;
 const longestPauseMs = 15_000;
 
@@ -40,22 +38,33 @@ export function createLive(api: ApiClient, session: Session): Live {
   let keys = 0;
   let isKnown = false;
 
-  const take = (event: Event): void => {
+  let unsettled: Event[] | undefined;
+
+  const apply = (event: Event): void => {
     live.fills.set(changeFills(live.fills.get(), event));
     if (event.type === 'job') live.jobs.set(changeJobs(live.jobs.get(), event.job));
+  };
+  const take = (event: Event): void => {
+    apply(event);
+    unsettled?.push(event);
     if (!isWorthLogging(event)) return;
     keys += 1;
     live.events.set([{ ...event, key: keys }, ...live.events.get()].slice(0, mostEvents));
     if (event.type !== 'job') live.changes.set(live.changes.get() + 1);
   };
-  // Events tell only what changes: what is already so is asked for whenever they begin.
+  // Events tell only what changes: what is already so is asked for whenever they begin. What they told before the
+  // answer came is newer than it.
   const catchUp = async (): Promise<void> => {
+    const told: Event[] = [];
+    unsettled = told;
     const [fills, jobs] = await Promise.allSettled([
       api.get<readonly FillState[] | Page<FillState>>('/fills'),
       api.get<Page<Job>>('/jobs'),
     ]);
     if (fills.status === 'fulfilled') live.fills.set('items' in fills.value ? fills.value.items : fills.value);
     if (jobs.status === 'fulfilled') live.jobs.set(jobs.value.items);
+    for (const event of told) apply(event);
+    if (unsettled === told) unsettled = undefined;
     if (isKnown) live.changes.set(live.changes.get() + 1);
     isKnown = true;
   };

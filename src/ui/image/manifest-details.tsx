@@ -16,9 +16,11 @@ export function ManifestDetails({ manifest, isOpen }: ManifestDetailsProps) {
   return (
     <details class="manifest" open={isOpen}>
       <summary>
-        <span class="name">{name}</span>
-        <Digest digest={digest} />
-        <Presence isHere={isHere} sizeBytes={sizeBytes} cachedBytes={cachedBytes} />
+        <span class="manifest-line">
+          <span class="name">{name}</span>
+          <Digest digest={digest} />
+          <Presence isHere={isHere} sizeBytes={sizeBytes} cachedBytes={cachedBytes} />
+        </span>
       </summary>
       {blobs.length === 0 && <p class="hint">Its layers are known once its manifest is here.</p>}
       {blobs.length > 0 && <BlobTable blobs={blobs} name={name} />}

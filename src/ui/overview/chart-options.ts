@@ -26,6 +26,14 @@ export function readColours(): Colours {
   };
 }
 
+/** Points that no line reaches, since their neighbours have no value. */
+const findLonely: uPlot.Series.Points.Filter = (chart, seriesIndex) => {
+  const values = chart.data[seriesIndex] ?? [];
+  return [...values.keys()].filter(
+    (index) => values[index] !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null,
+  );
+};
+
 type OnPoint = (index: number | undefined) => void;
 
 /** Bytes in each step. */
@@ -35,7 +43,7 @@ export function createBytesOptions(colours: Colours, width: number, onPoint: OnP
     width,
     height: 180,
     scales: { x: {}, y: { range: (_chart, _min, max) => [0, Math.max(1000, max * 1.05)] } },
-    axes: [createTimeAxis(colours), createValueAxis(colours, (value) => formatBytes(value))],
+    axes: [{ ...createTimeAxis(colours), values: () => [], size: 12 }, createValueAxis(colours, formatBytes)],
     series: [
       {},
       { label: 'served', stroke: colours.served, fill: colours.servedArea, width: 1.5, points: { show: false } },
@@ -57,7 +65,12 @@ export function createRatioOptions(colours: Colours, width: number, onPoint: OnP
     ],
     series: [
       {},
-      { label: 'hit ratio', stroke: colours.ratio, width: 1.5, points: { show: true, size: 4, fill: colours.ratio } },
+      {
+        label: 'hit ratio',
+        stroke: colours.ratio,
+        width: 1.5,
+        points: { show: true, size: 4, fill: colours.ratio, filter: findLonely },
+      },
     ],
   };
 }
@@ -73,7 +86,22 @@ function createCommonOptions(onPoint: OnPoint): Pick<uPlot.Options, 'legend' | '
 }
 
 function createTimeAxis(colours: Colours): uPlot.Axis {
-  return { stroke: colours.text, grid: { show: false }, ticks: { stroke: colours.line }, size: 32 };
+  return {
+    stroke: colours.text,
+    grid: { show: false },
+    ticks: { stroke: colours.line },
+    size: 32,
+    space: 64,
+    values: (_chart, values) => values.map(formatTick),
+  };
+}
+
+/** Midnight is a day, all else a time. */
+function formatTick(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  if (date.getHours() === 0 && date.getMinutes() === 0)
+    return date.toLocaleDateString([], { day: 'numeric', month: 'short' });
+  return date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
 function createValueAxis(colours: Colours, format: (value: number) => string): uPlot.Axis {

@@ -10,7 +10,8 @@ const littleBytes = 1024 ** 3;
 export function DiskCard({ cache }: { readonly cache: CacheUse }) {
   const { usedBytes, maxBytes, contentBytes, objects, pinnedBytes, spareBytes } = cache;
   const text = maxBytes === null ? `${formatBytes(usedBytes)}, no limit` : formatUse(usedBytes, maxBytes);
-  const isTight = spareBytes !== null && spareBytes < littleBytes && (maxBytes === null || usedBytes < maxBytes / 2);
+  const isTight =
+    spareBytes !== null && spareBytes < littleBytes && (maxBytes === null || maxBytes - usedBytes > spareBytes);
   return (
     <Card title="Disk">
       <p class="figure">{text}</p>

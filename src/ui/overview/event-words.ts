@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../api/live.ts';
+import type { LoggedEvent } from '../api/live-changes.ts';
 import { formatBytes, formatCounted, formatDuration } from '../format.ts';
 import type { Tone } from '../parts/badge.tsx';
 import { healthWords } from './health-words.ts';

@@ -31,7 +31,7 @@ function Savings({ history }: { readonly history: History }) {
     return (
       <Empty title="No pulls yet">What clients pull, and how much of it came from the cache, is drawn here.</Empty>
     );
-  const when = point === undefined ? `In ${formatDuration(points.length * stepSeconds)}` : formatTime(point.at);
+  const when = point === undefined ? `Last ${formatDuration(points.length * stepSeconds)}` : formatTime(point.at);
   return (
     <figure class="chart">
       <SavingsChart points={points} onPoint={setPointed} />
