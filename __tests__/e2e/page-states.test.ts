@@ -111,7 +111,10 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
         { pin: hostile, source: 'operator' },
       ],
     });
-    state.clientSetup = { publicUrl: `http://${long}.lan`, clients: [{ name: hostile, text: `${long}\n${hostile}` }] };
+    state.clientSetup = {
+      publicUrl: `http://${long}.lan`,
+      clients: [{ name: hostile, text: `${long}\n${hostile}`, notes: [hostile, long] }],
+    };
   }
 
   test.each([

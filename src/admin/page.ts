@@ -31,7 +31,8 @@ export function createPage(directory: string): Router {
       },
     }),
   );
-  router.get(/^\/[^.]*$/, (request: Request, response: Response, next: NextFunction) => {
+  // Names of images have dots; elsewhere a dot means a file, which would have been found.
+  router.get(/^\/(?:images\/.*|[^.]*)$/, (request: Request, response: Response, next: NextFunction) => {
     if (isOfPage(request)) sendIndex(request, response, next);
     else next();
   });

@@ -39,6 +39,7 @@ export function createFakeState(nowMs: number): FakeState {
       clients: ['docker', 'containerd', 'podman', 'buildkit'].map((name) => ({
         name,
         text: `# ${name}\n{ "registry-mirrors": ["http://mirror.lan:5000"] }\n`,
+        notes: name === 'docker' ? ['Docker sends pulls of Docker Hub only.'] : [],
       })),
     },
   };

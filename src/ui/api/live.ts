@@ -54,32 +54,38 @@ export function createLive(api: ApiClient, session: Session): Live {
   };
   // Events tell only what changes: what is already so is asked for whenever they begin. What they told before the
   // answer came is newer than it.
-  const catchUp = async (): Promise<void> => {
+  const catchUp = async (): Promise<boolean> => {
     const told: Event[] = [];
     unsettled = told;
     const [fills, jobs] = await Promise.allSettled([
-      api.get<readonly FillState[] | Page<FillState>>('/fills'),
+      api.get<readonly FillState[]>('/fills'),
       api.get<Page<Job>>('/jobs'),
     ]);
-    if (fills.status === 'fulfilled') live.fills.set('items' in fills.value ? fills.value.items : fills.value);
+    if (fills.status === 'fulfilled') live.fills.set(fills.value);
     if (jobs.status === 'fulfilled') live.jobs.set(jobs.value.items);
     for (const event of told) apply(event);
     if (unsettled === told) unsettled = undefined;
     if (isKnown) live.changes.set(live.changes.get() + 1);
     isKnown = true;
+    return fills.status === 'fulfilled' && jobs.status === 'fulfilled';
+  };
+  const keepCatchingUp = async (connection: AbortSignal): Promise<void> => {
+    for (let attempt = 0; !connection.aborted && !(await catchUp()); attempt += 1) await pause(attempt);
   };
   const follow = async (): Promise<void> => {
     for (let attempt = 0; ; attempt += 1) {
+      const connection = new AbortController();
       try {
         const onOpen = (): void => {
           attempt = 0;
           live.connection.set('live');
-          void catchUp();
+          void keepCatchingUp(connection.signal);
         };
-        await readEvents(api, { onOpen, onEvent: take }, new AbortController().signal);
+        await readEvents(api, { onOpen, onEvent: take }, connection.signal);
       } catch {
         // Broken or refused: either way it is tried again.
       }
+      connection.abort();
       live.connection.set('lost');
       if (session.isRefused.get()) await untilSignedIn(session);
       else await pause(attempt);

@@ -24,8 +24,8 @@ export function SetUpView() {
             Not the right address? Set <code>publicUrl</code> in the configuration of the mirror.
           </p>
           <div class="stack">
-            {value.clients.map(({ name, text }) => (
-              <ClientText key={name} name={name} text={text} />
+            {value.clients.map((client) => (
+              <ClientText key={client.name} {...client} />
             ))}
           </div>
         </>
