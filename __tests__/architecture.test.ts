@@ -15,7 +15,7 @@ function findProjectRoot(): string {
 
 function readSources(): Map<string, string> {
   const root = join(findProjectRoot(), 'src');
-  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => /\.tsx?$/.test(path));
   return new Map(
     paths.map((path) => [
       relative(root, join(root, path)).split(sep).join('/'),
@@ -50,6 +50,8 @@ describe('the check of the shape', () => {
         'main.ts': "import { run } from './runtime.ts';\nawait import('./compose.ts');\n",
         'runtime.ts': "import { spawn } from 'node:child_process';\n",
         'compose.ts': "import { disk } from './store/disk.ts';\n",
+        'ui/page.tsx': "import { render } from 'preact';\nimport type { Disk } from '../admin/types.ts';\n",
+        'admin/types.ts': '',
       }),
     ).toEqual([]);
   });
@@ -95,6 +97,11 @@ describe('the check of the shape', () => {
       'a library away from home',
       { 'mirror/a.ts': "import { request } from 'undici';\n" },
       'undici has its home in upstream',
+    ],
+    [
+      'a value of the API on the page',
+      { 'ui/a.tsx': "import { api } from '../admin/api.ts';\n", 'admin/api.ts': '' },
+      'only types of admin',
     ],
     ['a library without a home', { 'mirror/a.ts': "import got from 'got';\n" }, 'got has no home'],
     [

@@ -20,6 +20,8 @@ const packageOf = {
   prometheus: 'prometheus',
   promtool: 'prometheus',
   busybox: 'busybox-static',
+  // Looks at the page.
+  chromium: 'chromium',
   // Brings libfaketime, which flow tests load into the mirror.
   faketime: 'faketime',
   // What breaks disks and kills mirrors at a chosen system call; disks that are small, limits that are low.

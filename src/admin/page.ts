@@ -40,8 +40,9 @@ export function createPage(directory: string): Router {
   return router;
 }
 
-/** A person who follows a link into the page, or loads it anew. What has a dot in its last part is a file. */
+/** A person who follows a link into the page, or loads it anew. Names of images have dots; elsewhere a dot means a file. */
 function isOfPage({ method, path, headers }: Request): boolean {
-  if ((method !== 'GET' && method !== 'HEAD') || /\.[^/]*$/.test(path)) return false;
+  const isFile = /\.[^/]*$/.test(path) && !path.startsWith('/images/');
+  if ((method !== 'GET' && method !== 'HEAD') || isFile) return false;
   return /\btext\/html\b/i.test(headers.accept ?? '') && !elsewhere.test(path);
 }

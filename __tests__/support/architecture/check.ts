@@ -29,7 +29,7 @@ function findFileBreaches(path: string, text: string): string[] {
   const lines = text.split('\n').length - 1;
   if (parts[partOf(path)] === undefined) breaches.push(`${path}: ${partOf(path)} is no part of the design`);
   if (lines > mostLines) breaches.push(`${path}: ${lines} lines, more than ${mostLines}`);
-  if (posix.basename(path) === 'index.ts') breaches.push(`${path}: barrels are not used`);
+  if (/^index\.tsx?$/.test(posix.basename(path))) breaches.push(`${path}: barrels are not used`);
   if (/^export\s+(?:default\b|\{[^}]*\bas\s+default\b)/m.test(text)) breaches.push(`${path}: default export`);
   return breaches;
 }
@@ -76,7 +76,7 @@ function findCycles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
 }
 
 function partOf(path: string): string {
-  return path.includes('/') ? path.slice(0, path.indexOf('/')) : path.replace(/\.ts$/, '');
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : path.replace(/\.tsx?$/, '');
 }
 
 function isRelative(found: Import): boolean {

@@ -34,6 +34,7 @@ export const parts: Readonly<Record<string, PartRule>> = {
     forbiddenBuiltIns: ['node:sqlite', ...processes],
   },
   cli: { imports: ['config', 'oci'], types: ['admin'], forbiddenBuiltIns: ['node:sqlite'] },
+  ui: { imports: [], types: ['admin'], forbiddenBuiltIns: [...files, ...sockets, ...processes] },
   compose: { imports: everyPart, types: [], forbiddenBuiltIns: [] },
   runtime: { imports: [], types: [], forbiddenBuiltIns: [] },
   main: { imports: [...everyPart, 'compose', 'runtime'], types: [], forbiddenBuiltIns: [] },
@@ -53,6 +54,8 @@ export const homes: Readonly<Record<string, readonly string[]>> = {
   zod: ['config', 'admin'],
   commander: ['cli'],
   'cli-progress': ['cli'],
+  preact: ['ui'],
+  uplot: ['ui'],
 };
 
 export const mostLines = 300;
