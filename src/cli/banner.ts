@@ -21,7 +21,7 @@ export function formatBanner(config: Config, addresses: BoundAddresses): string 
   return `
   Stowage mirrors ${config.upstreams.map((upstream) => upstream.name).join(', ')}
   pull from   ${addresses.mirror.map(formatHttpUrl).join('  ')}
-  admin       ${addresses.admin.map(formatHttpUrl).join('  ')}
+  page        ${addresses.admin.map(formatHttpUrl).join('  ')}
   cache       ${path} (${maxSizeBytes === 0 ? 'no limit' : `at most ${formatSize(maxSizeBytes)}`})
 
   /etc/docker/daemon.json:

@@ -11,7 +11,7 @@ test('the banner says where the mirror listens and what to paste', () => {
   expect(formatBanner(config, { mirror: config.listen, admin: config.admin.listen })).toBe(`
   Stowage mirrors docker.io
   pull from   http://127.0.0.1:5000
-  admin       http://127.0.0.1:5080
+  page        http://127.0.0.1:5080
   cache       /srv/stowage/data (at most 50GiB)
 
   /etc/docker/daemon.json:
@@ -31,7 +31,7 @@ test('the addresses are those that the listeners got', () => {
     admin: [{ host: '127.0.0.1', port: 40_003 }],
   });
   expect(banner).toContain('pull from   http://127.0.0.1:40001  http://[::1]:40002\n');
-  expect(banner).toContain('admin       http://127.0.0.1:40003\n');
+  expect(banner).toContain('page        http://127.0.0.1:40003\n');
   expect(banner).toContain('{"registry-mirrors":["http://127.0.0.1:40001"]}');
   expect(banner).toContain('(no limit)');
 });
