@@ -106,7 +106,11 @@ export const imageDetails = named<ImageDetails>()(
 export const referencesRequest = named<ReferencesRequest>()(
   'ReferencesRequest',
   z.strictObject({
-    references: z.array(reference).min(1).meta({ description: 'Nothing changes unless all of them are good.' }),
+    references: z
+      .array(reference)
+      .min(1)
+      .max(1000)
+      .meta({ description: 'Nothing changes unless all of them are good.' }),
   }),
 );
 

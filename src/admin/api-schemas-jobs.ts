@@ -3,7 +3,7 @@ import { configurationState, fillState, upstreamState } from './api-schemas-stat
 import { bytes, count, digest, named, pageOf, time } from './api-schema.ts';
 import type { Event, Job, JobItem, Page, PullRequest, VerifyRequest } from './api-types.ts';
 
-const references = z.array(z.string()).min(1);
+const references = z.array(z.string()).min(1).max(1000);
 
 export const pullRequest = named<PullRequest>()(
   'PullRequest',

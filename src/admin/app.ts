@@ -1,6 +1,6 @@
 // The operator's side, on a listener of its own: page, API, metrics and health. May not know what the mirror serves or from where.
 import type { RequestListener } from 'node:http';
-import express, { type NextFunction, type Request, type Response } from 'express';
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { Metrics } from '../telemetry/create-metrics.ts';
 import type { Health } from '../telemetry/health.ts';
 import { refuseForeignPages, requireToken, setAccessHeaders } from './access.ts';
@@ -18,7 +18,7 @@ export interface AdminAppOptions {
   readonly hosts: readonly string[];
   /** What lets in to `/api/v1` and `/metrics`; undefined: nothing is needed. */
   readonly token: AdminToken | undefined;
-  /** Whether `/metrics` needs no token in any case. */
+  /** Whether `/metrics` needs no token in any case; looked at for each request. */
   readonly hasOpenMetrics: boolean;
   /** Where the built page is, if it is. */
   readonly pageDirectory: string;
@@ -47,7 +47,9 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     send(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'unready', degraded });
   });
   const needsToken = requireToken(options.token);
-  app.get('/metrics', options.hasOpenMetrics ? letIn : needsToken, async (_request, response) => {
+  const needsTokenUnlessOpen: RequestHandler = (request, response, next) =>
+    options.hasOpenMetrics ? next() : needsToken(request, response, next);
+  app.get('/metrics', needsTokenUnlessOpen, async (_request, response) => {
     const text = await options.metrics.render();
     response.setHeader('Content-Type', options.metrics.contentType);
     response.end(text);
@@ -62,8 +64,4 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
   return (request, response) => {
     app(request, response);
   };
-}
-
-function letIn(_request: Request, _response: Response, next: NextFunction): void {
-  next();
 }

@@ -40,7 +40,11 @@ const search: QueryParameter = { name: 'search', description: 'A part of the nam
 const upstream: QueryParameter = { name: 'upstream', description: 'Only of this upstream.', schema: text };
 const page: readonly QueryParameter[] = [
   { name: 'cursor', description: '`next` of the page before.', schema: text },
-  { name: 'limit', description: 'At most so many items.', schema: { type: 'integer', minimum: 1 } },
+  {
+    name: 'limit',
+    description: 'At most so many items.',
+    schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
+  },
 ];
 
 export const operations: readonly Operation[] = [
@@ -120,6 +124,7 @@ export const operations: readonly Operation[] = [
     path: '/pins',
     summary: 'What is never evicted.',
     answer: { status: 200, schema: pinPage },
+    errors: [400],
   },
   {
     method: 'post',
@@ -135,7 +140,7 @@ export const operations: readonly Operation[] = [
     summary: 'Takes pins away, but for those of the configuration; gives all pins that hold now.',
     body: referencesRequest,
     answer: { status: 200, schema: pinPage },
-    errors: [400, 404],
+    errors: [400, 404, 409],
   },
   {
     method: 'post',

@@ -18,8 +18,10 @@ const errorTexts: Readonly<Record<number, string>> = {
   401: 'A token is needed.',
   403: 'The Host is not one of this listener, or a page of another site sent this.',
   404: 'There is nothing of this name.',
+  409: 'It is pinned by the configuration.',
   413: 'The body is too large.',
   415: 'The body is not application/json.',
+  500: 'The mirror met a bug, or its disk refuses; its log says more.',
   503: 'Too much of this is going on; try again later.',
 };
 
@@ -55,7 +57,7 @@ const about = {
 function describeOperation(operation: Operation): object {
   const { path, method, summary, body, answer, errors = [] } = operation;
   const ofPost = method === 'post' ? [413, 415] : [];
-  const all = [...new Set([...errors, 401, 403, ...ofPost])].toSorted((a, b) => a - b);
+  const all = [...new Set([...errors, 401, 403, 500, ...ofPost])].toSorted((a, b) => a - b);
   const parameters = describeParameters(operation);
   return {
     operationId: path.replace(/^\/|\.json$|[{}]/g, '').replaceAll('/', '-'),
