@@ -121,7 +121,7 @@ export async function startFakeAdmin(): Promise<FakeAdmin> {
 }
 
 const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 function sendPage(response: ServerResponse, path: string): void {
   const { bytes, contentType } = readPageFile(path);

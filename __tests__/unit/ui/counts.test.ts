@@ -36,13 +36,15 @@ describe('what the page counts', () => {
     expect(toChartData(points).hitRatio).toEqual([null, 100, 100, 100, 100]);
   });
 
-  test('the table joins steps, newest first, and loses nothing', () => {
-    const joined = joinPoints(points, 3);
-    expect(joined.map(({ at, requests }) => [at, requests])).toEqual([
-      ['2026-01-02T03:03:00Z', 7],
-      ['2026-01-02T03:01:00Z', 3],
-      ['2026-01-02T03:00:00Z', 0],
+  test('steps are joined to such as divide a day, bounds stay, and nothing is lost', () => {
+    const joined = joinPoints({ points, stepSeconds: 60 }, 3);
+    expect(joined.stepSeconds).toBe(120);
+    expect(joined.points.map(({ at, requests }) => [at, requests])).toEqual([
+      ['2026-01-02T03:00:00.000Z', 0 + 1],
+      ['2026-01-02T03:02:00.000Z', 2 + 3],
+      ['2026-01-02T03:04:00.000Z', 4],
     ]);
+    expect(joinPoints({ points, stepSeconds: 60 }, 5)).toEqual({ points, stepSeconds: 60 });
   });
 
   test('a point reads as a sentence', () => {

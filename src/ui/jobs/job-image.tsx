@@ -13,21 +13,18 @@ interface JobImageProps {
 export function JobImage({ item, kind }: JobImageProps) {
   const { reference, state, error, totalBytes, doneBytes, totalObjects, doneObjects, fetchedBytes, damagedObjects } =
     item;
+  const name = reference === '*' ? 'everything in the cache' : reference;
   const isMoving = state === 'running' || state === 'waiting';
   return (
     <li>
       <p class="row-head">
-        <span class="name" title={reference}>
-          {reference}
+        <span class="name" title={name}>
+          {name}
         </span>
         {state !== 'running' && <Badge tone={jobTones[state]}>{state}</Badge>}
       </p>
       {isMoving && (
-        <Progress
-          label={reference}
-          done={doneBytes}
-          total={state === 'running' && totalBytes === 0 ? null : totalBytes}
-        />
+        <Progress label={name} done={doneBytes} total={state === 'running' && totalBytes === 0 ? null : totalBytes} />
       )}
       {state !== 'waiting' && totalObjects > 0 && (
         <p class="row-notes">

@@ -1,5 +1,5 @@
 // What the charts draw, from the API's history. Pure.
-import type { HistoryPoint } from '../../admin/api-types.ts';
+import type { History, HistoryPoint } from '../../admin/api-types.ts';
 import { formatBytes, formatPercent } from '../format.ts';
 
 export interface ChartData {
@@ -39,15 +39,20 @@ export function describePoint({ requests, hits, servedBytes, fetchedBytes }: Omi
   return `${formatBytes(servedBytes)} served, ${formatBytes(fetchedBytes)} fetched, ${saved} saved, ${ratio}`;
 }
 
-/** Steps beside each other joined, so that a table of them can be read: at most `most` of them. */
-export function joinPoints(points: readonly HistoryPoint[], most: number): HistoryPoint[] {
-  const size = Math.max(1, Math.ceil(points.length / most));
-  const joined: HistoryPoint[] = [];
-  // Full groups end with the newest, so that only the oldest one may be short.
-  for (let end = points.length; end > 0; end -= size) {
-    const group = points.slice(Math.max(0, end - size), end);
-    const [first] = group;
-    if (first !== undefined) joined.push({ at: first.at, ...sumPoints(group) });
-  }
-  return joined;
+/** Lengths that divide a day, so that steps begin where people expect them to. */
+const niceSeconds = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+
+/** Steps beside each other joined, so that there are at most about `most`; their bounds do not move as time goes on. */
+export function joinPoints({ points, stepSeconds }: History, most: number): History {
+  const spanSeconds = points.length * stepSeconds;
+  const joinedSeconds = niceSeconds.find((seconds) => seconds >= stepSeconds && spanSeconds / seconds <= most);
+  if (joinedSeconds === undefined || joinedSeconds === stepSeconds) return { points, stepSeconds };
+  const groups = Map.groupBy(points, ({ at }) => Math.floor(Date.parse(at) / 1000 / joinedSeconds));
+  return {
+    stepSeconds: joinedSeconds,
+    points: [...groups].map(([number, group]) => ({
+      at: new Date(number * joinedSeconds * 1000).toISOString(),
+      ...sumPoints(group),
+    })),
+  };
 }

@@ -34,6 +34,17 @@ const findLonely: uPlot.Series.Points.Filter = (chart, seriesIndex) => {
   );
 };
 
+function createPoints(colour: string): uPlot.Series.Points {
+  return { show: true, size: 5, fill: colour, filter: findLonely };
+}
+
+/** At least so much is shown, so that the first minutes of a mirror are not stretched over everything. */
+const leastSeconds = 1800;
+
+function findTimeRange(_chart: uPlot, min: number, max: number): uPlot.Range.MinMax {
+  return [Math.min(min, max - leastSeconds), max];
+}
+
 type OnPoint = (index: number | undefined) => void;
 
 /** Bytes in each step. */
@@ -42,12 +53,24 @@ export function createBytesOptions(colours: Colours, width: number, onPoint: OnP
     ...createCommonOptions(onPoint),
     width,
     height: 180,
-    scales: { x: {}, y: { range: (_chart, _min, max) => [0, Math.max(1000, max * 1.05)] } },
+    scales: { x: { range: findTimeRange }, y: { range: (_chart, _min, max) => [0, Math.max(1000, max * 1.05)] } },
     axes: [{ ...createTimeAxis(colours), values: () => [], size: 12 }, createValueAxis(colours, formatBytes)],
     series: [
       {},
-      { label: 'served', stroke: colours.served, fill: colours.servedArea, width: 1.5, points: { show: false } },
-      { label: 'fetched', stroke: colours.fetched, fill: colours.fetchedArea, width: 1.5, points: { show: false } },
+      {
+        label: 'served',
+        stroke: colours.served,
+        fill: colours.servedArea,
+        width: 1.5,
+        points: createPoints(colours.served),
+      },
+      {
+        label: 'fetched',
+        stroke: colours.fetched,
+        fill: colours.fetchedArea,
+        width: 1.5,
+        points: createPoints(colours.fetched),
+      },
     ],
   };
 }
@@ -58,7 +81,7 @@ export function createRatioOptions(colours: Colours, width: number, onPoint: OnP
     ...createCommonOptions(onPoint),
     width,
     height: 110,
-    scales: { x: {}, y: { range: [0, 100] } },
+    scales: { x: { range: findTimeRange }, y: { range: [0, 100] } },
     axes: [
       createTimeAxis(colours),
       { ...createValueAxis(colours, (value) => `${value} %`), splits: () => [0, 50, 100] },
@@ -69,7 +92,7 @@ export function createRatioOptions(colours: Colours, width: number, onPoint: OnP
         label: 'hit ratio',
         stroke: colours.ratio,
         width: 1.5,
-        points: { show: true, size: 4, fill: colours.ratio, filter: findLonely },
+        points: createPoints(colours.ratio),
       },
     ],
   };

@@ -1,4 +1,6 @@
-import type { CacheUse } from '../../admin/api-types.ts';
+import type { CacheUse, Job } from '../../admin/api-types.ts';
+import { useAction } from '../api/use-action.ts';
+import { useApp } from '../app-context.ts';
 import { formatBytes, formatCount, formatPercent } from '../format.ts';
 import { Card } from '../parts/card.tsx';
 import { Meter } from '../parts/meter.tsx';
@@ -10,10 +12,23 @@ const littleBytes = 1024 ** 3;
 export function DiskCard({ cache }: { readonly cache: CacheUse }) {
   const { usedBytes, maxBytes, contentBytes, objects, pinnedBytes, spareBytes } = cache;
   const text = maxBytes === null ? `${formatBytes(usedBytes)}, no limit` : formatUse(usedBytes, maxBytes);
+  const { live } = useApp();
+  const action = useAction();
+  const verify = async (): Promise<void> => {
+    const result = await action.run<Job>('/verify', {}, () => 'The verification of everything has begun');
+    if (result !== undefined) live.takeJob(result.answer);
+  };
   const isTight =
     spareBytes !== null && spareBytes < littleBytes && (maxBytes === null || maxBytes - usedBytes > spareBytes);
   return (
-    <Card title="Disk">
+    <Card
+      title="Disk"
+      aside={
+        <button type="button" class="small" disabled={action.isRunning} onClick={() => void verify()}>
+          Verify everything
+        </button>
+      }
+    >
       <p class="figure">{text}</p>
       {maxBytes !== null && (
         <Meter

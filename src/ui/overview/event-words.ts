@@ -41,7 +41,7 @@ export function describeEvent(event: LoggedEvent): EventWords {
     case 'job': {
       const { kind, state, items } = event.job;
       const what = kind === 'pull' ? 'Warm-up' : 'Verification';
-      const of = items.length === 0 ? 'everything' : formatCounted(items.length, 'image');
+      const of = items[0]?.reference === '*' ? 'everything' : formatCounted(items.length, 'image');
       return {
         word: state,
         tone: state === 'done' ? 'good' : state === 'failed' ? 'bad' : 'plain',

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { History } from '../../admin/api-types.ts';
 import type { Resource } from '../api/use-resource.ts';
 import { formatDuration, formatTime } from '../format.ts';
@@ -6,7 +6,7 @@ import { Card } from '../parts/card.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { Skeleton } from '../parts/skeleton.tsx';
-import { describePoint, sumPoints } from './chart-data.ts';
+import { describePoint, joinPoints, sumPoints } from './chart-data.ts';
 import { SavingsChart } from './savings-chart.tsx';
 import { SavingsTable } from './savings-table.tsx';
 
@@ -22,8 +22,12 @@ export function SavingsCard({ history }: { readonly history: Resource<History> }
   );
 }
 
+/** More would be drawn over each other. */
+const mostDrawn = 150;
+
 function Savings({ history }: { readonly history: History }) {
-  const { points, stepSeconds } = history;
+  const joined = useMemo(() => joinPoints(history, mostDrawn), [history]);
+  const { points, stepSeconds } = joined;
   const [pointed, setPointed] = useState<number>();
   const point = pointed === undefined ? undefined : points[pointed];
   const sum = sumPoints(points);
@@ -31,7 +35,8 @@ function Savings({ history }: { readonly history: History }) {
     return (
       <Empty title="No pulls yet">What clients pull, and how much of it came from the cache, is drawn here.</Empty>
     );
-  const when = point === undefined ? `Last ${formatDuration(points.length * stepSeconds)}` : formatTime(point.at);
+  const when =
+    point === undefined ? `Last ${formatDuration(history.points.length * history.stepSeconds)}` : formatTime(point.at);
   return (
     <figure class="chart">
       <SavingsChart points={points} onPoint={setPointed} />
@@ -40,10 +45,11 @@ function Savings({ history }: { readonly history: History }) {
           <span class="key key-served">served</span>
           <span class="key key-fetched">fetched from upstream</span>
           <span class="key key-ratio">hit ratio</span>
+          <span class="hint">{`in steps of ${formatDuration(stepSeconds)}`}</span>
         </p>
         <p class="readout">{`${when}: ${describePoint(point ?? sum)}`}</p>
       </figcaption>
-      <SavingsTable points={points} />
+      <SavingsTable history={history} />
     </figure>
   );
 }

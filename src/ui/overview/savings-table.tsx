@@ -1,11 +1,11 @@
-import type { HistoryPoint } from '../../admin/api-types.ts';
+import type { History } from '../../admin/api-types.ts';
 import { formatBytes, formatPercent, formatTime } from '../format.ts';
 import { joinPoints } from './chart-data.ts';
 
 const mostRows = 12;
 
 /** What the charts show, to read. */
-export function SavingsTable({ points }: { readonly points: readonly HistoryPoint[] }) {
+export function SavingsTable({ history }: { readonly history: History }) {
   return (
     <details>
       <summary>As a table</summary>
@@ -20,14 +20,16 @@ export function SavingsTable({ points }: { readonly points: readonly HistoryPoin
             </tr>
           </thead>
           <tbody>
-            {joinPoints(points, mostRows).map(({ at, servedBytes, fetchedBytes, hits, requests }) => (
-              <tr key={at}>
-                <th scope="row">{formatTime(at)}</th>
-                <td>{formatBytes(servedBytes)}</td>
-                <td>{formatBytes(fetchedBytes)}</td>
-                <td>{requests === 0 ? '–' : formatPercent(hits / requests)}</td>
-              </tr>
-            ))}
+            {joinPoints(history, mostRows)
+              .points.toReversed()
+              .map(({ at, servedBytes, fetchedBytes, hits, requests }) => (
+                <tr key={at}>
+                  <th scope="row">{formatTime(at)}</th>
+                  <td>{formatBytes(servedBytes)}</td>
+                  <td>{formatBytes(fetchedBytes)}</td>
+                  <td>{requests === 0 ? '–' : formatPercent(hits / requests)}</td>
+                </tr>
+              ))}
           </tbody>
         </table>
       </div>
