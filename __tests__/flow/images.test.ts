@@ -5,10 +5,12 @@ import { listCacheFiles } from '../support/cache-files.ts';
 import { createSeededContent } from '../support/content.ts';
 import { expectWhole } from '../support/expectations.ts';
 import { mainName, setStage } from '../support/flow.ts';
+import { createGate } from '../support/gate.ts';
 import { readMetric } from '../support/metrics.ts';
 import type { MirrorProcess } from '../support/mirror-process.ts';
 import { pull, startPull } from '../support/raw-client.ts';
 import { ociIndexType, type AddedImage } from '../support/registry-content.ts';
+import { blobGets } from '../support/scripted-upstream.ts';
 import { pollUntil } from '../support/signal.ts';
 import { expectFailure } from '../support/warm.ts';
 
@@ -36,11 +38,10 @@ async function pullImage({ address, adminAddress }: MirrorProcess, repository: s
 }
 
 async function ask<Answer>(mirror: MirrorProcess, path: string, body?: unknown): Promise<{ status: number } & Answer> {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  const response = await fetch(`${mirror.adminAddress}/api/v1${path}`, {
-    ...(body === undefined ? {} : init),
-    ...{ headers: { connection: 'close', ...(body === undefined ? {} : init.headers) } },
-  });
+  // No connection is kept: the oracle counts them.
+  const headers = { connection: 'close', 'content-type': 'application/json' };
+  const change = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+  const response = await fetch(`${mirror.adminAddress}/api/v1${path}`, { headers, ...change });
   return { status: response.status, ...((await response.json()) as Answer) };
 }
 
@@ -163,7 +164,6 @@ describe('an image that is purged', () => {
     const freedBytes = sizeOf(app) - base.sizeBytes + app.bytes.length;
     expect(await purge(mirror, 'team/app:v1')).toEqual({
       status: 200,
-      // The two configs are not the same, although they look like it.
       items: [{ reference: first, removedObjects: 3, freedBytes, keptObjects: 1 }],
     });
     await upstream.down();
@@ -212,6 +212,36 @@ describe('an image that is purged', () => {
     expect(await isOnDisk(mirror, large)).toBe(false);
     reading.resume();
     expectWhole(await reading.done, large);
+  });
+
+  test('while its tag is being checked is fetched anew for who waits', async () => {
+    const { upstream, mirror, app } = await setUp();
+    const gate = createGate();
+    upstream.once({ method: 'HEAD', path: '/manifests/v1' }, { hold: gate });
+    const pulling = startPull(mirror.address, '/v2/team/app/manifests/v1');
+    await gate.reached;
+    expect(await purge(mirror, 'team/app:v1')).toMatchObject({ items: [{ removedObjects: 3, keptObjects: 1 }] });
+    gate.open();
+    expect(await pulling.done).toMatchObject({ status: 200, digest: app.digest });
+    expect((await listImages(mirror)).items.map(({ reference }) => reference)).toEqual([first, second]);
+    await upstream.down();
+    expect(await pull(mirror.address, '/v2/team/app/manifests/v1')).toMatchObject({ status: 200, digest: app.digest });
+  });
+
+  test('while a layer of it is being fetched does not cut the fill', async () => {
+    const upstream = await stage.upstream();
+    const large = createSeededContent('images slow', 2_000_000);
+    const app = upstream.registry.addImage('team/app', 'v1', [large]);
+    const mirror = await stage.mirror([{ upstream, name: mainName }]);
+    expect((await pull(mirror.address, '/v2/team/app/manifests/v1')).status).toBe(200);
+    const gate = createGate();
+    upstream.once({ ...blobGets, path: large.digest }, { holdBody: { after: 500_000, gate } });
+    const pulling = startPull(mirror.address, `/v2/team/app/blobs/${large.digest}`);
+    await pulling.untilReceived(1000);
+    expect(await purge(mirror, 'team/app:v1')).toMatchObject({ items: [{ removedObjects: 1, keptObjects: 0 }] });
+    gate.open();
+    expectWhole(await pulling.done, large);
+    expect((await pull(mirror.address, '/v2/team/app/manifests/v1')).digest).toBe(app.digest);
   });
 
   test('is none when one of the names is unknown or wrong', async () => {

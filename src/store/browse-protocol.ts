@@ -22,9 +22,8 @@ export interface BrowsedRepository extends RepositoryId {
   readonly lastUsedMs: number | undefined;
 }
 
-export const imageOrders = ['name', 'used', 'size', 'hits'] as const;
 /** All but `name` begin with the most. */
-export type ImageOrder = (typeof imageOrders)[number];
+export type ImageOrder = 'name' | 'used' | 'size' | 'hits';
 
 export interface ImageQuery extends BrowseFilter {
   readonly repository: string | undefined;

@@ -364,8 +364,8 @@ describe('what can go with a manifest', () => {
       const { removed, kept } = await plan(browse, 'index');
       expect(kept).toBe(0);
       expect(removed[0]).toBe('index');
-      expect(removed.slice(1, 3).toSorted()).toEqual(['one', 'two']);
-      expect(removed.slice(3).toSorted()).toEqual(['base', 'deep', 'own']);
+      expect(new Set(removed.slice(1, 3))).toEqual(new Set(['one', 'two']));
+      expect(new Set(removed.slice(3))).toEqual(new Set(['base', 'deep', 'own']));
       expect(await plan(browse, 'nowhere')).toEqual({ removed: [], kept: 0 });
     }));
 
