@@ -53,24 +53,16 @@ export function findSizes(db: DatabaseSync, digest: string): ImageSizes {
   return { sizeBytes: Number(row?.['size']), cachedBytes: Number(row?.['cached']) };
 }
 
-/** In the order of the names; tags alone do not make one, a repository of which something is here by digest does. */
+/** In the order of the names; also those of which something is here only by digest. */
 export function listRepositories(db: DatabaseSync, query: RepositoryQuery): readonly BrowsedRepository[] {
   const { sql, values } = filter(query, `upstream || '/' || repository`);
-  // From one repository to the next: DISTINCT would read every link. No name holds a space.
-  const next = (table: string) => `(SELECT upstream || ' ' || repository FROM ${table}
-    WHERE (upstream, repository) > (${upstreamOf('found.name')}, ${repositoryOf('found.name')})
-    ORDER BY upstream, repository LIMIT 1)`;
+  const { upstream: upstreamAfter, repository: repositoryAfter } = query.after ?? { upstream: '', repository: '' };
   const names = db
     .prepare(
-      `WITH RECURSIVE found (name) AS (
-        SELECT :after
-        UNION ALL SELECT (SELECT min(column1) FROM (VALUES (${next('links')}), (${next('tags')})))
-          FROM found WHERE name IS NOT NULL
-      ) SELECT upstream, repository FROM (
-        SELECT ${upstreamOf('name')} AS upstream, ${repositoryOf('name')} AS repository, name FROM found)
-      WHERE name IS NOT NULL AND name <> :after ${sql}`,
+      `SELECT upstream, repository FROM repositories
+        WHERE (upstream, repository) > (:upstreamAfter, :repositoryAfter) ${sql} ORDER BY upstream, repository`,
     )
-    .iterate({ after: `${query.after?.upstream ?? ''} ${query.after?.repository ?? ''}`, ...values });
+    .iterate({ upstreamAfter, repositoryAfter, ...values });
   const found: BrowsedRepository[] = [];
   for (const row of names) {
     const id = { upstream: String(row['upstream']), repository: String(row['repository']) };
@@ -79,14 +71,6 @@ export function listRepositories(db: DatabaseSync, query: RepositoryQuery): read
     if (found.length > query.limit) break;
   }
   return found;
-}
-
-function upstreamOf(name: string): string {
-  return `substr(${name}, 1, instr(${name}, ' ') - 1)`;
-}
-
-function repositoryOf(name: string): string {
-  return `substr(${name}, instr(${name}, ' ') + 1)`;
 }
 
 /** Undefined where nothing is here any more. */

@@ -150,7 +150,7 @@ function prepareSchema(db: DatabaseSync, path: string): void {
 /** Tables that are not ours show at the start, and not when they are first read. */
 function checkTables(db: DatabaseSync): void {
   db.prepare(
-    'SELECT kind, last_used FROM content, totals USING (kind), tags, links, children, pins, state, sizes LIMIT 0',
+    'SELECT kind, last_used FROM content, totals USING (kind), tags, links, children, pins, state, sizes, repositories LIMIT 0',
   );
 }
 

@@ -3,11 +3,16 @@ import type { DatabaseSync } from 'node:sqlite';
 /** Rows looked at in one go: some milliseconds. */
 const sliceRows = 1000;
 
-/** Tables whose rows are about content, and their keys in the order of the primary key. */
+const isGone = (content: string): string => `NOT EXISTS (SELECT 1 FROM content WHERE content.digest = ${content})`;
+const isUnknownTo = (table: string): string => `NOT EXISTS (SELECT 1 FROM ${table}
+  WHERE (${table}.upstream, ${table}.repository) = (repositories.upstream, repositories.repository))`;
+
+/** Tables whose rows are about content, and their keys in the order of the primary key; the last is about the others. */
 const tables = [
-  { name: 'tags', key: 'upstream, repository, tag', content: 'digest' },
-  { name: 'links', key: 'upstream, repository, digest', content: 'digest' },
-  { name: 'children', key: 'manifest, digest', content: 'manifest' },
+  { name: 'tags', key: 'upstream, repository, tag', isOver: isGone('tags.digest') },
+  { name: 'links', key: 'upstream, repository, digest', isOver: isGone('links.digest') },
+  { name: 'children', key: 'manifest, digest', isOver: isGone('children.manifest') },
+  { name: 'repositories', key: 'upstream, repository', isOver: `${isUnknownTo('links')} AND ${isUnknownTo('tags')}` },
 ];
 
 /**
@@ -15,15 +20,14 @@ const tables = [
  * here they end. Each step looks at some rows, so that others can write in between; a million rows take seconds.
  */
 export function* tidy(db: DatabaseSync): Generator<void, void, undefined> {
-  for (const { name, key, content } of tables) {
+  for (const { name, key, isOver } of tables) {
     const columns = key.split(', ');
     const marks = columns.map(() => '?').join(', ');
     const after = `FROM ${name} WHERE (${key}) > (${marks})`;
     // The last row of a slice: nothing else of it need leave the database.
     const findEnd = db.prepare(`SELECT ${key} ${after} ORDER BY ${key} LIMIT 1 OFFSET ${sliceRows - 1}`);
-    const isGone = `NOT EXISTS (SELECT 1 FROM content WHERE content.digest = ${name}.${content})`;
-    const removeSlice = db.prepare(`DELETE ${after} AND (${key}) <= (${marks}) AND ${isGone}`);
-    const removeRest = db.prepare(`DELETE ${after} AND ${isGone}`);
+    const removeSlice = db.prepare(`DELETE ${after} AND (${key}) <= (${marks}) AND ${isOver}`);
+    const removeRest = db.prepare(`DELETE ${after} AND ${isOver}`);
     let last = columns.map(() => '');
     for (;;) {
       const row = findEnd.get(...last);

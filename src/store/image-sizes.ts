@@ -27,8 +27,9 @@ export function imageTables(digest: string): string {
 const sizeOf = (digest: string): string => `${imageTables(digest)} SELECT coalesce(sum(size), 0) FROM parts`;
 
 /**
- * Version 3: what the lists of images are sorted by. Sizes are kept, since a hundred thousand images list a million
- * layers; they change only when a manifest comes or goes.
+ * Version 3: what the lists of images and repositories are searched in and sorted by. Sizes are kept, since a hundred
+ * thousand images list a million layers; they change only when a manifest comes or goes. Of repositories whose content
+ * is gone the next start takes the row.
  */
 export const imagesMigration = `
   CREATE INDEX tags_by_digest ON tags (digest);
@@ -36,6 +37,15 @@ export const imagesMigration = `
   CREATE TABLE sizes (manifest TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
   INSERT INTO sizes SELECT digest, (${sizeOf('manifest.digest')}) FROM content AS manifest WHERE media_type IS NOT NULL;
   CREATE INDEX sizes_by_bytes ON sizes (bytes);
+  CREATE TABLE repositories (upstream TEXT NOT NULL, repository TEXT NOT NULL, PRIMARY KEY (upstream, repository))
+    WITHOUT ROWID;
+  INSERT INTO repositories SELECT upstream, repository FROM links UNION SELECT upstream, repository FROM tags;
+  CREATE TRIGGER link_added AFTER INSERT ON links BEGIN
+    INSERT OR IGNORE INTO repositories VALUES (NEW.upstream, NEW.repository);
+  END;
+  CREATE TRIGGER tag_added AFTER INSERT ON tags BEGIN
+    INSERT OR IGNORE INTO repositories VALUES (NEW.upstream, NEW.repository);
+  END;
 `;
 
 /** Keeps `sizes` true; within the transaction of the change. */

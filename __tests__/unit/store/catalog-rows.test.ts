@@ -126,7 +126,7 @@ describe('all rows under a prefix', () => {
 });
 
 describe('what is known of content that is gone', () => {
-  /** Rows of content that is here and, after each of them, of content that is not. */
+  /** Rows of content that is here and, after each of them, of content that is not, each in repositories of its own. */
   function fill(count: number): void {
     const db = new DatabaseSync(catalogs.path());
     db.exec('BEGIN');
@@ -134,8 +134,11 @@ describe('what is known of content that is gone', () => {
     const link = db.prepare('INSERT INTO links VALUES (?, ?, ?)');
     const child = db.prepare('INSERT INTO children VALUES (?, ?, 1, ?)');
     for (let index = 0; index < count; index += 1) {
-      for (const digest of [named('here').digest, named(`gone${index}`).digest]) {
-        const repository = `library/r${index}`;
+      for (const [owner, digest] of [
+        ['library', named('here').digest],
+        ['gone', named(`gone${index}`).digest],
+      ] as const) {
+        const repository = `${owner}/r${index}`;
         tag.run('docker.io', repository, digest.slice(7, 20), digest);
         link.run('docker.io', repository, digest);
         child.run(digest, named(`child${index}`).digest, 'layer');
@@ -148,7 +151,7 @@ describe('what is known of content that is gone', () => {
   function countRows(): readonly number[] {
     const db = new DatabaseSync(catalogs.path(), { readOnly: true });
     try {
-      return ['tags', 'links', 'children'].map((table) =>
+      return ['tags', 'links', 'children', 'repositories'].map((table) =>
         Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n']),
       );
     } finally {
@@ -164,7 +167,8 @@ describe('what is known of content that is gone', () => {
       await eventually(() => countRows().every((rows) => rows === count));
       const last = { upstream: 'docker.io', repository: `library/r${count - 1}` };
       expect(catalog.hasLink(last, named('here').digest)).toBe(true);
-      expect(catalog.hasLink(last, named(`gone${count - 1}`).digest)).toBe(false);
+      const gone = { upstream: 'docker.io', repository: `gone/r${count - 1}` };
+      expect(catalog.hasLink(gone, named(`gone${count - 1}`).digest)).toBe(false);
     });
   });
 
@@ -186,8 +190,8 @@ describe('what is known of content that is gone', () => {
       before = after;
     }
     db.close();
-    // Five thousand rows in each of three tables, and what is left of each.
-    expect(count).toBe(18);
-    expect(countRows()).toEqual([2500, 2500, 2500]);
+    // Five thousand rows in each of four tables, and what is left of each.
+    expect(count).toBe(24);
+    expect(countRows()).toEqual([2500, 2500, 2500, 2500]);
   });
 });
