@@ -24,11 +24,14 @@ afterEach(async () => {
   await rm(join(pageDirectory, '..'), { recursive: true, force: true });
 });
 
-test.each(['/', '/images', '/fills', '/images/docker.io/library/alpine:3.20'])('%s is the page, asked for anew', async (path) => {
-  const asked = await ask(await start({ pageDirectory }), path, { headers: html });
-  expect(asked).toMatchObject({ status: 200, text: index });
-  expect(asked.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' });
-});
+test.each(['/', '/images', '/fills', '/images/docker.io/library/alpine:3.20'])(
+  '%s is the page, asked for anew',
+  async (path) => {
+    const asked = await ask(await start({ pageDirectory }), path, { headers: html });
+    expect(asked).toMatchObject({ status: 200, text: index });
+    expect(asked.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' });
+  },
+);
 
 test('the page needs no token', async () => {
   const token = { matches: async () => await Promise.resolve(false) };

@@ -6,7 +6,7 @@ import { createHealth } from '../../../src/telemetry/health.ts';
 import { createTraffic } from '../../../src/telemetry/traffic.ts';
 import { createManualClock } from '../http/manual-clock.ts';
 
-export const startMs = Date.UTC(2026, 0, 1);
+const startMs = Date.UTC(2026, 0, 1);
 
 export const fill: FillFacts = {
   digest: parseDigest(`sha256:${'a'.repeat(64)}`),
