@@ -14,17 +14,18 @@ import { pull, startPull } from '../support/raw-client.ts';
 import { blobGets } from '../support/scripted-upstream.ts';
 import { pollUntil } from '../support/signal.ts';
 
-const stage = setStage();
 const layer = createSeededContent('operator', 3_000_000);
 const path = `/v2/team/app/blobs/${layer.digest}`;
 const subscriptions: Subscription[] = [];
 
+// Before the stage ends, which counts sockets.
 afterEach(() => {
   for (const one of subscriptions.splice(0)) {
-    one.events.forEach(expectEventToFit);
     one.leave();
+    one.events.forEach(expectEventToFit);
   }
 });
+const stage = setStage();
 
 async function setUp(env: Readonly<Record<string, string>> = {}, config = {}) {
   const upstream = await stage.upstream();

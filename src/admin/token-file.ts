@@ -74,17 +74,24 @@ export function createTokenFile(options: TokenFileOptions): AdminToken {
 
 /**
  * Makes the file with a new token, for its owner alone, unless it is there; whether it did. Directories too.
- * @throws what the disk says
+ * @throws TokenFileError
  */
 export async function ensureTokenFile(path: string): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true });
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, `${randomBytes(createdBytes).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && syscall === 'open') return false;
+    const reason = error instanceof Error ? error.message : 'unknown error';
+    throw new TokenFileError(`admin.tokenFile ${path} cannot be made: ${reason}`, { cause: error });
   }
+}
+
+/** The token that was to be made at start could not be. */
+class TokenFileError extends Error {
+  readonly code = 'TOKEN_FILE_UNUSABLE';
 }
 
 function checkToken(text: string): string {

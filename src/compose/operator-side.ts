@@ -53,7 +53,7 @@ export interface OperatorSide {
   readonly stream: EventStream;
 }
 
-/** @throws Error when the token is to be made and cannot be */
+/** @throws TokenFileError when the token is to be made and cannot be */
 export async function createOperatorSide(parts: OperatorSideParts): Promise<OperatorSide> {
   const { config, clock, mirror, health, traffic } = parts;
   const upstreams = (): readonly UpstreamFacts[] => describeUpstreams(config(), parts.upstreams);

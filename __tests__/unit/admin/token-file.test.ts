@@ -87,6 +87,9 @@ describe('a token that is made', () => {
 
   test('fails where there can be no file', async () => {
     await writeFile(join(directory, 'file'), '');
-    await expect(ensureTokenFile(join(directory, 'file', 'token'))).rejects.toThrow();
+    for (const path of [join(directory, 'file', 'token'), join(directory, 'file', 'deeper', 'token')]) {
+      const message = expect.stringContaining(`admin.tokenFile ${path} cannot be made: `);
+      await expect(ensureTokenFile(path)).rejects.toMatchObject({ code: 'TOKEN_FILE_UNUSABLE', message });
+    }
   });
 });
