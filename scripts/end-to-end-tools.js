@@ -29,6 +29,8 @@ const packageOf = {
   'mkfs.ext4': 'e2fsprogs',
   mount: 'mount',
   umount: 'mount',
+  // Checks the unit; nothing is run under it.
+  'systemd-analyze': 'systemd',
   unshare: 'util-linux',
   prlimit: 'util-linux',
 };
