@@ -106,9 +106,9 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
       await row(two).waitFor();
       await page.locator('tbody tr').nth(2).waitFor({ state: 'detached' });
       expect(await page.locator('tbody tr').count()).toBe(2);
-      await page.getByRole('button', { name: `Pin ${two}` }).click();
+      await page.getByRole('button', { name: `Pin ${two}`, exact: true }).click();
       await row(two).getByText('pinned').waitFor();
-      await page.getByRole('button', { name: `Unpin ${two}` }).click();
+      await page.getByRole('button', { name: `Unpin ${two}`, exact: true }).click();
       await row(two).getByText('pinned').waitFor({ state: 'detached' });
 
       await page.getByRole('button', { name: `Purge ${one}` }).click();
@@ -161,11 +161,11 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
       await dialog.getByRole('button', { name: 'Warm up' }).click();
       await otherPlatform.getByText('1.0 MB here').first().waitFor();
 
-      await page.getByRole('button', { name: `Pin ${one}` }).click();
+      await page.getByRole('button', { name: `Pin ${one}`, exact: true }).click();
       await page.getByRole('button', { name: `Remove the pin ${one}` }).click();
-      await page.getByRole('button', { name: `Pin ${one}` }).click();
-      await page.getByRole('button', { name: `Unpin ${one}` }).click();
-      await page.getByRole('button', { name: `Pin ${one}` }).waitFor();
+      await page.getByRole('button', { name: `Pin ${one}`, exact: true }).click();
+      await page.getByRole('button', { name: `Unpin ${one}`, exact: true }).click();
+      await page.getByRole('button', { name: `Pin ${one}`, exact: true }).waitFor();
 
       await page.getByRole('button', { name: 'Copy the reference' }).click();
       expect(await page.evaluate('navigator.clipboard.readText()')).toBe(one);
@@ -212,7 +212,7 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
       expect(await findOverflow(page)).toBe(0);
       await page.getByRole('link', { name: 'Overview' }).click();
       await page.getByRole('button', { name: 'Verify everything' }).click();
-      await page.getByText('Verification of everything').waitFor();
+      await page.getByText('Verification of everything', { exact: true }).waitFor();
     }, 60_000);
 
     test('says which upstream is in trouble and how many pulls are left', async () => {

@@ -43,8 +43,9 @@ const steps = [
   { seconds: 1, name: 's' },
 ] as const;
 
-/** `45 s`, `12 min`, `3 h 20 min`, `9 d 4 h`: two units at most. */
+/** `20 ms`, `45 s`, `12 min`, `3 h 20 min`, `9 d 4 h`: two units at most. */
 export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.95) return `${Math.ceil(seconds * 1000)} ms`;
   const whole = Math.max(0, Math.round(seconds));
   const at = steps.findIndex((step) => whole >= step.seconds);
   const first = steps[at];

@@ -55,7 +55,10 @@ async function take(page: Page, name: string, height: number): Promise<void> {
 }
 
 const time = await createFakeTime();
-const stage = await createPageStage({ env: time.env, config: { cache: { maxSize: '300MB' } } });
+const stage = await createPageStage({
+  env: time.env,
+  config: { cache: { maxSize: '300MB' }, publicUrl: 'http://mirror.lan:5000' },
+});
 const browser = await launchBrowser();
 try {
   const { upstream, mirror } = stage;
@@ -71,8 +74,8 @@ try {
   time.reset();
   mkdirSync(join(findProjectRoot(), 'docs', 'images'), { recursive: true });
 
-  const light = await openViewer(browser, { url: mirror.adminAddress, width: 1280 });
-  const dark = await openViewer(browser, { url: mirror.adminAddress, width: 1280, scheme: 'dark' });
+  const light = await openViewer(browser, { url: mirror.adminAddress, width: 1200 });
+  const dark = await openViewer(browser, { url: mirror.adminAddress, width: 1200, scheme: 'dark' });
   const phone = await openViewer(browser, { url: mirror.adminAddress, width: phoneWidth });
   for (const { page } of [light, dark, phone]) {
     await page.goto('/');
@@ -95,8 +98,8 @@ try {
     await page.getByText('2 transfers').waitFor();
     await page.getByText('docker.io/team/app').first().waitFor();
   }
-  await take(light.page, 'overview-light', 900);
-  await take(dark.page, 'overview-dark', 900);
+  await take(light.page, 'overview-light', 800);
+  await take(dark.page, 'overview-dark', 800);
   await take(phone.page, 'phone', 844);
   await light.page.getByRole('link', { name: 'Images' }).click();
   await light.page.getByRole('button', { name: 'Pin docker.io/library/postgres:16' }).click();

@@ -43,6 +43,7 @@ describe('numbers on the page', () => {
 describe('times on the page', () => {
   test.each([
     [0, '0 s'],
+    [0.0204, '21 ms'],
     [45, '45 s'],
     [90, '1 min'],
     [12_000, '3 h 20 min'],
