@@ -1,8 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parseDigest, type Digest } from '../oci/digest.ts';
-import { pinsRepository, type Pin } from '../oci/pin.ts';
+import { pinsRepository } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
-import { maxCounted, maxNames, type Belonging, type ImageId, type PurgePlan, type Sharing } from './browse-protocol.ts';
+import {
+  maxCounted,
+  maxNames,
+  type Belonging,
+  type ImageId,
+  type PurgePlan,
+  type PurgeQuestion,
+  type Sharing,
+} from './browse-protocol.ts';
 
 /** A layer of a base image may be in any number of manifests: these are enough to have something to say. */
 const maxManifests = 5000;
@@ -46,13 +54,10 @@ export function findBelonging(db: DatabaseSync, { upstream, repository }: Reposi
   };
 }
 
-/**
- * What can go with a manifest whose tags are gone: it and what it leads to, less what a tag, a pin or a manifest that
- * stays needs.
- */
-export function planPurge(db: DatabaseSync, digest: Digest, pins: readonly Pin[]): PurgePlan {
-  const all = listLedTo(db, digest);
-  const isHeld = createHeldTest(db, pins);
+/** What can go with a manifest: it and what it leads to, less what another tag, a pin or a manifest that stays needs. */
+export function planPurge(db: DatabaseSync, question: PurgeQuestion): PurgePlan {
+  const all = listLedTo(db, question.digest);
+  const isHeld = createHeldTest(db, question);
   const parents = db.prepare('SELECT manifest FROM children WHERE digest = ?');
   const going = new Set(all.filter((one) => !isHeld(one)));
   // What stays keeps what it lists, and so on down.
@@ -81,12 +86,19 @@ function hasParentOutside(parents: StatementSync, digest: Digest, going: Readonl
   return false;
 }
 
-function createHeldTest(db: DatabaseSync, pins: readonly Pin[]): (digest: Digest) => boolean {
-  const tag = db.prepare('SELECT 1 FROM tags WHERE digest = ? LIMIT 1');
+function createHeldTest(db: DatabaseSync, { repository: own, tags, pins }: PurgeQuestion): (digest: Digest) => boolean {
+  const tagged = db.prepare('SELECT upstream, repository, tag FROM tags WHERE digest = ?');
   const links = db.prepare('SELECT upstream, repository FROM links WHERE digest = ?');
   const pinned = new Set(pins.flatMap((pin) => (pin.type === 'digest' ? [pin.digest] : [])));
   // Pins of tags hold by way of the tags.
   const whole = pins.flatMap((pin) => (pin.type === 'image' && pin.tag === undefined ? [pin] : []));
+  const isTagged = (digest: Digest): boolean => {
+    for (const { upstream, repository, tag } of tagged.iterate(digest)) {
+      const isOwn = upstream === own.upstream && repository === own.repository && tags.includes(String(tag));
+      if (!isOwn) return true;
+    }
+    return false;
+  };
   const isLinked = (digest: Digest): boolean => {
     for (const row of links.iterate(digest)) {
       const id = { upstream: String(row['upstream']), repository: String(row['repository']) };
@@ -94,5 +106,5 @@ function createHeldTest(db: DatabaseSync, pins: readonly Pin[]): (digest: Digest
     }
     return false;
   };
-  return (digest) => tag.get(digest) !== undefined || pinned.has(digest) || (whole.length > 0 && isLinked(digest));
+  return (digest) => isTagged(digest) || pinned.has(digest) || (whole.length > 0 && isLinked(digest));
 }

@@ -81,6 +81,15 @@ export interface Sharing {
 export const maxNames = 20;
 export const maxCounted = 1000;
 
+export interface PurgeQuestion {
+  readonly digest: Digest;
+  /** The repository's tags that are taken away: a full disk may keep the catalog from forgetting them. */
+  readonly repository: RepositoryId;
+  readonly tags: readonly string[];
+  /** What they hold stays. */
+  readonly pins: readonly Pin[];
+}
+
 /** What goes with an image that is purged, and what of it stays. */
 export interface PurgePlan {
   /** Of what is here: the manifests before what they list. */
@@ -104,7 +113,7 @@ export type BrowseRequest =
   | { readonly type: 'sizes'; readonly digest: Digest }
   | { readonly type: 'sharing'; readonly image: ImageId; readonly digests: readonly Digest[] }
   | { readonly type: 'belonging'; readonly repository: RepositoryId; readonly digest: Digest }
-  | { readonly type: 'plan-purge'; readonly digest: Digest; readonly pins: readonly Pin[] }
+  | ({ readonly type: 'plan-purge' } & PurgeQuestion)
   | { readonly type: 'close' };
 
 export type BrowseReply =

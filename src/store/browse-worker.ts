@@ -48,7 +48,7 @@ function answer(db: DatabaseSync, request: Exclude<BrowseRequest, { type: 'open'
     case 'belonging':
       return findBelonging(db, request.repository, request.digest);
     case 'plan-purge':
-      return planPurge(db, request.digest, request.pins);
+      return planPurge(db, request);
   }
 }
 

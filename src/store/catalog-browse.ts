@@ -1,6 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
 import { MirrorError } from '../oci/errors.ts';
-import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { Log } from '../telemetry/log.ts';
 import type {
@@ -13,6 +12,7 @@ import type {
   ImageQuery,
   ImageSizes,
   PurgePlan,
+  PurgeQuestion,
   RepositoryQuery,
   Sharing,
 } from './browse-protocol.ts';
@@ -36,8 +36,8 @@ export interface CatalogBrowse {
   /** In the order of `digests`. */
   findSharing(image: ImageId, digests: readonly Digest[]): Promise<readonly Sharing[]>;
   findBelonging(repository: RepositoryId, manifest: Digest): Promise<Belonging>;
-  /** What can be removed with a manifest, tags and `pins` being what holds it. Changes nothing. */
-  planPurge(manifest: Digest, pins: readonly Pin[]): Promise<PurgePlan>;
+  /** What can be removed with a manifest. Changes nothing. */
+  planPurge(question: PurgeQuestion): Promise<PurgePlan>;
 }
 
 export interface CatalogBrowseOptions {
@@ -98,7 +98,7 @@ export function createCatalogBrowse({ path, log, flush }: CatalogBrowseOptions):
     sizesOf: async (digest) => await ask<ImageSizes>({ type: 'sizes', digest }),
     findSharing: async (image, digests) => await ask<readonly Sharing[]>({ type: 'sharing', image, digests }),
     findBelonging: async (repository, digest) => await ask<Belonging>({ type: 'belonging', repository, digest }),
-    planPurge: async (digest, pins) => await ask<PurgePlan>({ type: 'plan-purge', digest, pins }),
+    planPurge: async (question) => await ask<PurgePlan>({ type: 'plan-purge', ...question }),
     async close() {
       const port = await opening?.catch(() => undefined);
       await port?.request({ type: 'close' }).catch(() => undefined);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formatConfig } from '../../../src/config/effective.ts';
-import { findPin, resolvePin } from '../../../src/config/pins.ts';
+import { findPin, parsePin, resolvePin } from '../../../src/config/pins.ts';
 import { computeDigest } from '../../../src/oci/digest.ts';
 import { formatPin, type Pin } from '../../../src/oci/pin.ts';
 import { load, problemsOf } from './support.ts';
@@ -80,6 +80,20 @@ describe('a pin', () => {
     'a@sha256:abc',
   ])('%j is none', (text) => {
     expect(findPin(text)).toBeUndefined();
+  });
+
+  test('that an operator writes wrongly is told why it is none', () => {
+    const listed = upstreams.map((upstream, index) => ({ ...upstream, isDefault: index === 0 }));
+    expect(parsePin('alpine:3.*', listed)).toEqual(resolve('alpine:3.*'));
+    const cases = [
+      ['Alpine', /^"Alpine" is no pin: expected an image or a digest, as in /],
+      ['quay.io/org/app', /^"quay.io\/org\/app" is no pin: its host is not among the upstreams$/],
+      ['\n'.repeat(500), /^"(\\n){100}…" is no pin/],
+    ] as const;
+    for (const [text, message] of cases) {
+      const error = { kind: 'name-invalid', message: expect.stringMatching(message) as unknown };
+      expect(() => parsePin(text, listed)).toThrow(expect.objectContaining(error));
+    }
   });
 
   test('is written so that it is read as the same', () => {

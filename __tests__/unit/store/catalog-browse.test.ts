@@ -332,8 +332,8 @@ describe('what can go with a manifest', () => {
   const nameOfDigest = new Map(
     ['index', 'one', 'two', 'base', 'own', 'deep', 'other', 'foot'].map((name) => [named(name).digest, name]),
   );
-  const plan = async (browse: CatalogBrowse, name: string, pins: readonly Pin[] = []) => {
-    const { removed, kept } = await browse.planPurge(named(name).digest, pins);
+  const plan = async (browse: CatalogBrowse, name: string, pins: readonly Pin[] = [], tags: readonly string[] = []) => {
+    const { removed, kept } = await browse.planPurge({ digest: named(name).digest, repository: app, tags, pins });
     return { removed: removed.map((digest) => nameOfDigest.get(digest)), kept };
   };
   const fill = (catalog: Catalog): void => {
@@ -375,6 +375,17 @@ describe('what can go with a manifest', () => {
       setTag(catalog, app, 'latest', 'index');
       expect(await plan(browse, 'index')).toEqual({ removed: [], kept: 6 });
       expect(await plan(browse, 'two')).toEqual({ removed: [], kept: 3 });
+    }));
+
+  test('is not held by tags that go with it', () =>
+    use(async (catalog, browse) => {
+      fill(catalog);
+      setTag(catalog, app, 'latest', 'index');
+      setTag(catalog, app, 'v1', 'index');
+      expect(await plan(browse, 'index', [], ['latest'])).toMatchObject({ kept: 6 });
+      expect(await plan(browse, 'index', [], ['latest', 'v1'])).toMatchObject({ kept: 0 });
+      setTag(catalog, alpine, 'latest', 'index');
+      expect(await plan(browse, 'index', [], ['latest', 'v1'])).toMatchObject({ kept: 6 });
     }));
 
   test('leaves what manifests that stay list, and what those of them list that are tagged', () =>

@@ -18,10 +18,11 @@ export interface Purged {
  */
 export async function purgeImage(image: CachedImage, pins: readonly Pin[], options: ImagesOptions): Promise<Purged> {
   const { catalog, browse, inventory, log, onStoreError } = options;
-  const { name, upstream, repository } = image;
-  for (const tag of image.tags) void catalog.removeTag({ upstream, repository }, tag);
+  const { name, digest: root, tags } = image;
+  const repository = { upstream: image.upstream, repository: image.repository };
+  for (const tag of tags) void catalog.removeTag(repository, tag);
   const foreign = pins.filter((pin) => !isOwnPin(pin, image));
-  const { removed, kept } = await browse.planPurge(image.digest, foreign);
+  const { removed, kept } = await browse.planPurge({ digest: root, repository, tags, pins: foreign });
   let removedObjects = 0;
   let freedBytes = 0;
   let failedObjects = 0;
