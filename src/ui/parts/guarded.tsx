@@ -3,7 +3,7 @@ import { useErrorBoundary } from 'preact/hooks';
 
 /** A bug in what it holds costs that alone, not the whole page. */
 export function Guarded({ children }: { readonly children: ComponentChildren }) {
-  const [error, reset] = useErrorBoundary();
+  const [error, reset] = useErrorBoundary() as [unknown, () => void];
   if (error === undefined || error === null) return <>{children}</>;
   return (
     <div class="failure" role="alert">
