@@ -125,10 +125,11 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
   ] as const)(
     'has no barriers and no sideways scrolling, in %s, %d pixels wide, well or in trouble',
     async (scheme, width) => {
+      const page = await open('/', width, scheme);
       for (const prepare of [() => undefined, worsen]) {
         prepare();
         for (const view of views) {
-          const page = await open(view, width, scheme);
+          await page.goto(view);
           await untilLoaded(page);
           expect({ view, barriers: await findBarriers(page) }).toEqual({ view, barriers: [] });
           expect({ view, overflow: await findOverflow(page) }).toEqual({ view, overflow: 0 });
@@ -140,13 +141,14 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
 
   test('shows hostile names and texts as text', async () => {
     worsen();
+    const page = await open('/');
     for (const view of views) {
-      const page = await open(view);
+      await page.goto(view);
       await untilLoaded(page);
       expect(await page.locator('img').count()).toBe(0);
       expect(await page.title()).toMatch(/Stowage$/);
     }
-    const page = await open('/');
+    await page.goto('/');
     await page.getByText(hostile, { exact: true }).first().waitFor();
   }, 60_000);
 
@@ -224,6 +226,17 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
     await page.getByText('Nothing is being fetched').waitFor();
   });
 
+  test('a view that cannot be shown costs that view alone', async () => {
+    admin.script('/client-setup', { status: 200, body: { publicUrl: 'http://mirror.lan:5000' } });
+    const page = await open('/setup');
+    await page.getByText('This view cannot be shown').waitFor();
+    await page.getByRole('link', { name: 'Images' }).click();
+    await page.getByRole('link', { name: 'docker.io/library/app-0:v0' }).waitFor();
+    admin.restore();
+    await page.getByRole('link', { name: 'Set up' }).click();
+    await page.getByRole('button', { name: 'Copy the text for Docker' }).waitFor();
+  });
+
   test('moves with the events', async () => {
     const page = await open('/');
     await admin.untilReaders(1);
@@ -239,6 +252,16 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
     admin.send({ type: 'fill-ended', at: now(), ...ended, result: 'mismatch', error: hostile });
     await bar.waitFor({ state: 'detached' });
     await page.getByText('wrong bytes').waitFor();
+    const many = Array.from({ length: 8 }, (_, index) =>
+      createFill({ digest: `sha256:${index}`, repository: `many/${index}` }),
+    );
+    admin.send({ type: 'fills', at: now(), fills: many });
+    await page.getByRole('progressbar', { name: /many\/4/ }).waitFor();
+    expect(await page.getByRole('progressbar').count()).toBe(5);
+    await page.getByRole('button', { name: 'Show all 8' }).click();
+    await page.getByRole('progressbar', { name: /many\/7/ }).waitFor();
+    await page.getByRole('button', { name: 'Show fewer' }).click();
+    admin.send({ type: 'fills', at: now(), fills: [] });
     admin.send({ type: 'evicted', at: now(), objects: 3, bytes: 4_000_000 });
     await page.getByText('3 objects, 4.0 MB').waitFor();
     admin.send({ type: 'job', at: now(), job: createJob(['docker.io/library/redis:7']) });

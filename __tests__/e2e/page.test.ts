@@ -125,7 +125,7 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
         .getByText(/removed, 25 MB freed; 1 object kept for other images/)
         .waitFor();
       await row(one).waitFor({ state: 'detached' });
-      upstream.down();
+      await upstream.down();
       expect(await pullImage('library/one', '1')).toBe(false);
       expect(await pullImage('library/two', '1')).toBe(true);
     }, 120_000);
@@ -195,7 +195,7 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
       const job = page.getByRole('listitem').filter({ hasText: 'Warm-up' });
       await job.getByText('took').waitFor();
       await job.getByText('docker.io/library/two:1').waitFor();
-      upstream.down();
+      await upstream.down();
       expect(await stage.pullImage('library/two', '1', 'arm64')).toBe(true);
       await upstream.up();
 

@@ -1,5 +1,6 @@
 import { useApp } from './app-context.ts';
 import { ConnectionMark } from './parts/connection-mark.tsx';
+import { Guarded } from './parts/guarded.tsx';
 import { NoticeList } from './parts/notice-list.tsx';
 import { Link } from './link.tsx';
 import { shownRoute } from './navigation.ts';
@@ -39,7 +40,13 @@ export function App() {
         </div>
       </header>
       <main id="main" tabIndex={-1}>
-        {isRefused ? <TokenForm /> : <View route={route} />}
+        {isRefused ? (
+          <TokenForm />
+        ) : (
+          <Guarded key={route.view}>
+            <View route={route} />
+          </Guarded>
+        )}
       </main>
       <NoticeList />
     </>

@@ -37,7 +37,8 @@ function ImageList({ query }: { readonly query: ImageQuery }) {
     <section aria-label="Cached images" aria-busy={isLoading}>
       {failure !== undefined && <Failure what="The images cannot be listed" failure={failure} onRetry={reload} />}
       {value === undefined && failure === undefined && <Skeleton what="the images" lines={10} />}
-      {value?.items.length === 0 && <NoImages query={query} />}
+      {value?.items.length === 0 &&
+        (cursors.length > 1 ? <Empty title="No more images" /> : <NoImages query={query} />)}
       {value !== undefined && value.items.length > 0 && (
         <ImageTable images={value.items} isOld={isLoading} onChange={reload} onPurge={setPurged} />
       )}

@@ -81,7 +81,7 @@ export function createRatioOptions(colours: Colours, width: number, onPoint: OnP
     ...createCommonOptions(onPoint),
     width,
     height: 110,
-    scales: { x: { range: findTimeRange }, y: { range: [0, 100] } },
+    scales: { x: { range: findTimeRange }, y: { range: [-2, 104] } },
     axes: [
       createTimeAxis(colours),
       { ...createValueAxis(colours, (value) => `${value} %`), splits: () => [0, 50, 100] },

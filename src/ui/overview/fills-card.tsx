@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { useApp } from '../app-context.ts';
 import { formatCounted } from '../format.ts';
 import { Card } from '../parts/card.tsx';
@@ -6,18 +7,21 @@ import { Skeleton } from '../parts/skeleton.tsx';
 import { useStore } from '../store.ts';
 import { FillItem } from './fill-item.tsx';
 
-const mostShown = 20;
+/** So many say what goes on; more would push away the rest of the view. */
+const mostShown = 5;
 
 /** What is being fetched now, as it moves. */
 export function FillsCard() {
   const { live } = useApp();
   const fills = useStore(live.fills);
   const connection = useStore(live.connection);
+  const [isWhole, setWhole] = useState(false);
+  const shown = isWhole ? fills : fills?.slice(0, mostShown);
   const isOld = connection === 'lost';
   return (
     <Card
       title="Being fetched now"
-      class={isOld ? 'is-old' : ''}
+      class={isOld ? 'fills is-old' : 'fills'}
       aside={
         <span class="hint">
           {isOld
@@ -35,15 +39,17 @@ export function FillsCard() {
           A pull of something that is not here yet appears here as it runs.
         </Empty>
       )}
-      {fills !== undefined && fills.length > 0 && (
+      {shown !== undefined && shown.length > 0 && (
         <ul class="rows">
-          {fills.slice(0, mostShown).map((fill) => (
+          {shown.map((fill) => (
             <FillItem key={`${fill.upstream} ${fill.digest}`} fill={fill} />
           ))}
         </ul>
       )}
       {fills !== undefined && fills.length > mostShown && (
-        <p class="hint">{`and ${formatCounted(fills.length - mostShown, 'more', 'more')}`}</p>
+        <button type="button" class="small" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show fewer' : `Show all ${fills.length}`}
+        </button>
       )}
     </Card>
   );

@@ -36,8 +36,8 @@ export function OverviewView() {
           <SavingsNumbers traffic={value.traffic} />
           <div class="columns">
             <div class="stack">
-              <SavingsCard history={history} />
               <FillsCard />
+              <SavingsCard history={history} />
               <RunningJobsCard />
             </div>
             <div class="stack">
