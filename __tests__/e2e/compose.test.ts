@@ -63,6 +63,7 @@ describeWith({ programs, root: true }, 'docker-compose.yml', () => {
 
   test('shows page and numbers to whoever has the token that it made, and to nobody else', async () => {
     expect((await askAdmin('/api/v1/status')).status).toBe(200);
+    expect(await (await askAdmin('/')).text()).toContain('<title>');
     expect((await fetch(`${stage.adminUrl}/api/v1/status`)).status).toBe(401);
     expect((await fetch(`${stage.adminUrl}/readyz`)).status).toBe(200);
     expect((await inside('stat -c %a /var/lib/stowage/admin-token')).trim()).toBe('600');
@@ -77,6 +78,21 @@ describeWith({ programs, root: true }, 'docker-compose.yml', () => {
     await docker('pull', 'deep:1.0');
     const layers = await docker('image', 'inspect', '--format', '{{len .RootFS.Layers}}', 'deep:1.0');
     expect(layers.trim()).toBe('5');
+  }, 120_000);
+
+  test('a daemon beside it pulls through it', async () => {
+    await stage.compose('--profile', 'dind', 'up', '--detach');
+    const inDaemon = (...args: readonly string[]): Promise<string> =>
+      stage.compose('exec', '-T', 'docker', 'docker', ...args);
+    const isUp = (): Promise<boolean> =>
+      inDaemon('info').then(
+        (text) => text.includes('http://mirror:5000/'),
+        () => false,
+      );
+    await pollUntil(isUp, { deadlineMs: 60_000, what: 'the daemon to be up' });
+    await inDaemon('pull', 'deep:1.0');
+    expect(await inDaemon('images')).toContain('deep');
+    await stage.compose('--profile', 'dind', 'stop', 'docker');
   }, 120_000);
 
   test('ends in order when it is stopped, and has its cache in the next container', async () => {

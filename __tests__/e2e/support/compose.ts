@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../support/free-port.ts';
 import { findProjectRoot } from '../../unit/config/project-root.ts';
 import { startDockerd, type Dockerd } from './dockerd.ts';
-import { pushNodeImage } from './node-image.ts';
+import { pushDockerImage, pushNodeImage } from './machine-images.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { run } from './tools.ts';
 
@@ -31,24 +31,27 @@ export async function prepareCompose(directory: string): Promise<Compose> {
   try {
     const [port, adminPort] = [await findFreePort(), await findFreePort()];
     const url = `http://127.0.0.1:${port}`;
-    // Docker Hub's stand-in for the base image only; what else dockerd pulls, the mirror has to bring.
+    // Docker Hub's stand-in for the images that compose names; what else dockerd pulls, the mirror has to bring.
     const base = await createRegistry(join(directory, 'base'));
     ends.push(base.stop);
     await base.start();
     const dockerd = await startDockerd(join(directory, 'd'), [url, base.url], { storageDriver: 'auto' });
     ends.push(dockerd.stop);
-    await pushNodeImage(
-      dockerd.docker,
-      join(directory, 'node'),
-      `${new URL(base.url).host}/library/node:26-bookworm-slim`,
-    );
+    const name = `${new URL(base.url).host}/library/`;
+    const { docker } = dockerd;
+    await pushNodeImage({ docker, directory: join(directory, 'node'), name: `${name}node:26-bookworm-slim` });
+    await pushDockerImage({ docker, directory: join(directory, 'dind'), name: `${name}docker:dind` });
 
     const root = findProjectRoot(dirname(fileURLToPath(import.meta.url)));
     const override = join(directory, 'override.yml');
     const setUpstream = (upstreamUrl: string): void => {
-      // Building has no network of its own here: npm reaches its registry over that of the machine.
-      const mirror = { build: { network: 'host' }, environment: { STOWAGE__UPSTREAMS__0__URL: upstreamUrl } };
-      writeFileSync(override, JSON.stringify({ services: { mirror } }));
+      const services = {
+        // Building has no network of its own here: npm reaches its registry over that of the machine.
+        mirror: { build: { network: 'host' }, environment: { STOWAGE__UPSTREAMS__0__URL: upstreamUrl } },
+        // Who runs these tests may lack some privilege that `privileged` would hand on.
+        docker: { privileged: false, cap_add: ['SYS_ADMIN', 'NET_ADMIN'], security_opt: ['seccomp:unconfined'] },
+      };
+      writeFileSync(override, JSON.stringify({ services }));
     };
     setUpstream('http://upstream.invalid');
     const files = ['--file', join(root, 'docker-compose.yml'), '--file', override];

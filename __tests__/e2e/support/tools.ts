@@ -43,6 +43,10 @@ export async function run(program: string, args: readonly string[], options: Run
     env: { ...process.env, PATH: toolPath, ...options.env },
     timeout: options.timeoutMs ?? 120_000,
     maxBuffer: 64 * 1024 * 1024,
+  }).catch((error: unknown) => {
+    // Its message has standard error only.
+    const printed = typeof error === 'object' && error !== null && 'stdout' in error ? String(error.stdout) : '';
+    throw new Error(`${String(error)}\n${printed.slice(-4_000)}`, { cause: error });
   });
   return stdout;
 }
