@@ -73,12 +73,15 @@ export function createTokenFile(options: TokenFileOptions): AdminToken {
 }
 
 /**
- * Makes the file with a new token, for its owner alone, unless it is there; whether it did. Directories too.
+ * Makes the file with a new token, for its owner alone, unless it is there; whether it did. Its directory too.
  * @throws TokenFileError
  */
 export async function ensureTokenFile(path: string): Promise<boolean> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    // Not `recursive`: where nothing can be made, as below /proc, Node would try for ever.
+    await mkdir(dirname(path)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
     await writeFile(path, `${randomBytes(createdBytes).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
     return true;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, stat, statfs, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DiskFacts } from './disk-room.ts';
 import { removeFile, renameDurably, syncDirectory } from './files.ts';
 import { nodeFileSystem } from './file-system.ts';
@@ -42,8 +42,25 @@ async function makeUsualDirectories(paths: StorePaths): Promise<void> {
   }
 }
 
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+/** With those above it. Node's own `recursive` tries for ever where nothing can be made, as below /proc. */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    await makeDirectory(parent);
+    await makeOne(path);
+  }
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  }
 }
 
 /**

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import type { Pin } from '../oci/pin.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Events } from '../telemetry/events.ts';
@@ -10,7 +9,7 @@ import type { Catalog } from './catalog.ts';
 import type { CatalogBrowse } from './catalog-browse.ts';
 import type { CatalogState } from './catalog-protocol.ts';
 import type { ContentStore, StoredObject } from './content-store.ts';
-import { makeDirectories, probeDisk, readDisk, sweepFills } from './directories.ts';
+import { makeDirectories, makeDirectory, probeDisk, readDisk, sweepFills } from './directories.ts';
 import { createDiskContentStore } from './disk-content-store.ts';
 import { createDiskRoom, type DiskRoom } from './disk-room.ts';
 import type { FileSystem } from './file-system.ts';
@@ -178,7 +177,7 @@ async function takeDirectory(paths: StorePaths, options: StoreOptions): Promise<
   const { lockWaitMs: waitMs, clock, log } = options;
   let lock: StoreLock | undefined;
   try {
-    await mkdir(paths.root, { recursive: true, mode: 0o700 });
+    await makeDirectory(paths.root);
     lock = await acquireStoreLock({ lockPath: paths.lock, ownerPath: paths.owner, waitMs, clock, log });
     await checkStoreFormat(paths.format);
     await makeDirectories(paths);

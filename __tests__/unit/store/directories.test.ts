@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { mkdir, readFile, readdir, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectories, probeDisk, readDisk, sweepFills } from '../../../src/store/directories.ts';
+import { makeDirectories, makeDirectory, probeDisk, readDisk, sweepFills } from '../../../src/store/directories.ts';
 import { createStorePaths } from '../../../src/store/paths.ts';
 import { bytesOf, digestOf, useDirectory } from './fixtures.ts';
 
@@ -32,6 +32,13 @@ describe('the directories', () => {
     expect(names).toHaveLength(256);
     expect(names).toContain('7f');
     expect((await stat(join(usual, '7f'))).mode & 0o777).toBe(0o700);
+  });
+
+  test('are made with all above them, and where they cannot be made that is said at once', async () => {
+    const deep = join(paths().root, 'a', 'b');
+    await Promise.all([makeDirectory(deep), makeDirectory(join(deep, 'c'))]);
+    expect((await stat(join(deep, 'c'))).isDirectory()).toBe(true);
+    await expect(makeDirectory('/proc/nowhere/deep')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   test('are not made where a file is in their place', async () => {
