@@ -2,7 +2,15 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { pinsRepository, type Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
-import { maxCounted, maxNames, type Belonging, type ImageId, type PurgePlan, type Sharing } from './browse-protocol.ts';
+import {
+  maxCounted,
+  maxNames,
+  type Belonging,
+  type ImageId,
+  type Links,
+  type PurgePlan,
+  type Sharing,
+} from './browse-protocol.ts';
 
 /** A layer of a base image may be in any number of manifests: these are enough to have something to say. */
 const maxManifests = 5000;
@@ -44,6 +52,14 @@ export function findBelonging(db: DatabaseSync, { upstream, repository }: Reposi
     isLinked: link('') !== undefined,
     isLinkedElsewhere: link('NOT') !== undefined,
   };
+}
+
+export function findLinks(db: DatabaseSync, digest: Digest): Links {
+  const rows = db.prepare(`SELECT upstream, repository FROM links WHERE digest = ? LIMIT ${maxCounted}`).all(digest);
+  const all = rows.map((row) => ({ upstream: String(row['upstream']), repository: String(row['repository']) }));
+  const key = ({ upstream, repository }: RepositoryId) => `${upstream} ${repository}`;
+  const sorted = all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  return { repositories: sorted.slice(0, maxNames), count: all.length };
 }
 
 /**
