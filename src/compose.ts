@@ -7,13 +7,17 @@ import type { Config } from './config/config.ts';
 import type { ConfigSource } from './config/source.ts';
 import { createHelperRunner, type HelperRunner } from './compose/credential-helper.ts';
 import { createMirrorApp } from './http/app.ts';
+import { connectionLimit } from './http/client-limits.ts';
+import { describeUnread } from './http/error-response.ts';
 import { createListener, type ListenAddress } from './http/listener.ts';
 import type { MirrorStats } from './mirror/mirror-api.ts';
 import { createMirror } from './mirror/mirror.ts';
+import { createRuledMirror } from './mirror/rules/ruled-mirror.ts';
 import { findProxy, toLookups, toUpstreamOptions } from './compose/part-options.ts';
 import { startReloads } from './compose/reload.ts';
 import { openStore, type Store } from './store/open-store.ts';
 import { systemClock, type Clock } from './telemetry/clock.ts';
+import { createAudit, type ClosableAudit } from './telemetry/audit.ts';
 import { createLog, type LevelledLog } from './telemetry/create-log.ts';
 import { createMetrics, type Metrics } from './telemetry/create-metrics.ts';
 import { createEvents, type Events } from './telemetry/events.ts';
@@ -57,6 +61,7 @@ interface Telemetry {
   readonly health: Health;
   readonly events: Events;
   readonly traffic: Traffic;
+  readonly audit: ClosableAudit;
 }
 
 /** Starts everything, or nothing: what was opened before a failure is closed again. */
@@ -64,11 +69,13 @@ export async function startService(config: Config, options: ServiceOptions): Pro
   const clock = options.clock ?? systemClock;
   const log: Log & Partial<LevelledLog> = options.log ?? createLog({ level: config.log.level });
   const traffic = createTraffic(clock);
+  const meter = meterTraffic(createMetrics(), traffic);
   const telemetry: Telemetry = {
     clock,
     log,
     traffic,
-    meter: meterTraffic(createMetrics(), traffic),
+    meter,
+    audit: createAudit({ clock, log, meter }),
     health: createHealth(),
     events: createEvents(log),
   };
@@ -148,7 +155,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
       upkeep.reload();
     },
   });
-  const mirror = createMirror({
+  const open = createMirror({
     ...parts,
     ...store,
     get fillLimits() {
@@ -159,6 +166,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     },
     freshnessOf: (name) => lookups.freshness.get(name) ?? lookups.otherFreshness,
   });
+  const mirror = createRuledMirror(open, { ...store, rulesOf: (name) => lookups.rules.get(name) });
   const upkeep = createUpkeep({ ...parts, mirror, config: () => reloads.config });
   let isReady = false;
   let mirrorAddresses: readonly ListenAddress[] = [];
@@ -174,6 +182,11 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   });
   const mirrorListener = createListener({
     clock,
+    describe: describeUnread,
+    clients: {
+      limitOf: (address) => connectionLimit(reloads.config.limits, address),
+      onRefused: (client) => parts.audit.refused({ reason: 'limit', client, rule: 'limits.connectionsPerClient' }),
+    },
     handler: createMirrorApp({
       ...parts,
       mirror: upkeep.mirror,
@@ -191,6 +204,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
   const adminListener = createListener({ clock, handler: createAdminApp(operator.app) });
   meter.gauge('fills_running', 'Fills that run now', () => mirror.stats().fills);
   meter.gauge('fill_readers', 'Pulls that follow running fills', () => mirror.stats().readers);
+  meter.gauge('fills_waiting', 'Pulls that wait until they may begin a fill', () => mirror.stats().waiting);
   meter.gauge('client_connections', 'Open connections of clients', () => mirrorListener.connections);
 
   const closeAll = async (drainMs: number): Promise<void> => {
@@ -201,6 +215,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     parts.helpers.close();
     await upstreams.close();
     await traffic.close();
+    parts.audit.close();
     await store.close();
   };
   try {

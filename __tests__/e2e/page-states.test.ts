@@ -103,7 +103,13 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
     });
     const odd = createImage(`docker.io/library/${hostile}:1`, now());
     state.images = [image, odd, ...createImages(3, now())];
-    state.details.set(image.reference, createDetails(image, { mediaType: long }));
+    state.details.set(
+      image.reference,
+      createDetails(image, {
+        mediaType: long,
+        links: { repositories: [{ upstream: long, repository: hostile }], count: 1000 },
+      }),
+    );
     state.details.set('docker.io/library/app-1:v1', {
       ...createDetails(createImage('docker.io/library/app-1:v1', now())),
       pins: [

@@ -80,6 +80,7 @@ describe('what is in the cache', () => {
       cachedBytes: sizeOf(app),
       isPinned: true,
       visibility: 'public',
+      links: { repositories: [{ upstream: mainName, repository: 'team/app' }], count: 1 },
     });
     const rest = await listImages(mirror, `?limit=1&cursor=${page.next}`);
     expect(rest).toMatchObject({ items: [{ reference: second, isPinned: true }], next: null });

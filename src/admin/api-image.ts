@@ -1,11 +1,13 @@
 import { formatImageName } from '../oci/image-name.ts';
 import { formatPin } from '../oci/pin.ts';
+import type { RepositoryId } from '../oci/reference.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { DescribedManifest, ImageDescription } from '../mirror/images/image-description.ts';
 import type { KnownPin } from '../mirror/images/pins.ts';
 import type { BrowsedImage, BrowsedRepository } from '../store/browse-protocol.ts';
 import type {
   ImageDetails,
+  ImageLinks,
   ImageManifest,
   ImageSummary,
   PinState,
@@ -51,6 +53,7 @@ export function toImageDetails(image: ImageDescription): ImageDetails {
     lastUsedAt: toTime(image.lastUsedMs),
     checkedAt: checkedMs === undefined ? null : toTime(checkedMs),
     visibility: toVisibility(image.provenance),
+    links: { repositories: image.links.repositories.map(toRepositoryName), count: image.links.count },
     pins: image.pins.map(toPinState),
     manifests: image.manifests.map(toImageManifest),
   };
@@ -84,6 +87,10 @@ type Tag = Pick<BrowsedImage, 'upstream' | 'repository' | 'tag'>;
 
 function formatTag({ tag, ...repository }: Tag): string {
   return formatImageName({ ...repository, reference: { type: 'tag', tag } });
+}
+
+function toRepositoryName({ upstream, repository }: RepositoryId): ImageLinks['repositories'][number] {
+  return { upstream, repository };
 }
 
 function toTime(ms: number): string {

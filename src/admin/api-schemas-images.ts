@@ -3,6 +3,7 @@ import { bytes, count, digest, named, pageOf, time } from './api-schema.ts';
 import type {
   ImageBlob,
   ImageDetails,
+  ImageLinks,
   ImageManifest,
   ImageSummary,
   Page,
@@ -83,6 +84,18 @@ const imageManifest = named<ImageManifest>()(
   }),
 );
 
+const imageLinks = named<ImageLinks>()(
+  'ImageLinks',
+  z
+    .strictObject({
+      repositories: z.array(z.strictObject({ upstream: z.string(), repository: z.string() })).max(20),
+      count: count.meta({ description: 'All of them; 1000 stands for that many or more.' }),
+    })
+    .meta({
+      description: 'Repositories for which upstream has answered. What is restricted leaves only through these.',
+    }),
+);
+
 export const imageDetails = named<ImageDetails>()(
   'ImageDetails',
   z.strictObject({
@@ -98,6 +111,7 @@ export const imageDetails = named<ImageDetails>()(
     lastUsedAt: time,
     checkedAt: time.nullable(),
     visibility,
+    links: imageLinks,
     pins: z.array(pinState).meta({ description: 'The pins that hold it.' }),
     manifests: z.array(imageManifest).meta({ description: 'One for an image, several for an index.' }),
   }),

@@ -152,10 +152,20 @@ export interface ImageDetails {
   readonly lastUsedAt: string;
   readonly checkedAt: string | null;
   readonly visibility: Visibility;
+  /** What is restricted leaves only through these. */
+  readonly links: ImageLinks;
   /** The pins that hold it, as they are written; those of the configuration cannot be taken away here. */
   readonly pins: readonly PinState[];
   /** One for an image, several for an index; attestations are listed without a platform. */
   readonly manifests: readonly ImageManifest[];
+}
+
+/** Repositories for which upstream itself has answered that they have this manifest. */
+export interface ImageLinks {
+  /** By name, at most 20. */
+  readonly repositories: readonly { readonly upstream: string; readonly repository: string }[];
+  /** All of them; 1000 stands for that many or more. */
+  readonly count: number;
 }
 
 export interface ImageManifest {

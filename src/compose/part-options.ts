@@ -10,8 +10,14 @@ export function toLookups(config: Config) {
     freshness: new Map(
       config.upstreams.map(({ name, freshness, tagPolicies }) => [name, { ...freshness, tagPolicies }]),
     ),
+    rules: new Map(config.upstreams.filter(hasRules).map(({ name, allow, deny }) => [name, { allow, deny }])),
     otherFreshness: { ...config.cache.freshness, tagPolicies: [] },
   };
+}
+
+/** Where everything may be pulled there is nothing to look at. */
+function hasRules({ allow, deny }: UpstreamConfig): boolean {
+  return allow !== undefined || deny.length > 0;
 }
 
 /** Clients ask for the next layer well within it, and nobody waits for what it delays. */
@@ -25,6 +31,9 @@ function toFillLimits({ fill }: Config) {
     maxConnections: fill.maxConnections,
     abandonedBytes: fill.abandonedBytes,
     maxBlobBytes: fill.maxBlobSizeBytes,
+    maxFills: fill.maxFills,
+    maxUpstreamFills: fill.maxUpstreamFills,
+    maxWaiting: fill.maxWaiting,
     quietMs: smallQuietMs,
   };
 }

@@ -1,5 +1,6 @@
 import type { ImageName } from '../oci/image-name.ts';
 import type { Pin } from '../oci/pin.ts';
+import type { PullRule } from '../oci/pull-rule.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { ListenAddress } from './units.ts';
 
@@ -69,6 +70,9 @@ export interface FillConfig {
   readonly abandonedBytes: number;
   readonly maxBlobSizeBytes: number;
   readonly minRateBytesPerSecond: number;
+  readonly maxFills: number;
+  readonly maxUpstreamFills: number;
+  readonly maxWaiting: number;
 }
 
 export const onPulls = ['off', 'layers'] as const;
@@ -89,6 +93,11 @@ export interface LimitsConfig {
   readonly writeIdleMs: number;
   readonly drainMs: number;
   readonly drainDelayMs: number;
+  /** Of each client address, 0 for no limit; undefined: the defaults, which spare this machine's own clients. */
+  readonly connectionsPerClient: number | undefined;
+  /** A second, after a burst. */
+  readonly requestsPerClient: number | undefined;
+  readonly burstPerClient: number | undefined;
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -114,6 +123,10 @@ export interface UpstreamConfig {
   readonly freshness: FreshnessConfig;
   /** Of upstream's limit, so many requests are kept for what is not in the cache; undefined: a tenth. */
   readonly rateLimitReserve: number | undefined;
+  /** Nothing else may be pulled; undefined: whatever is not denied. */
+  readonly allow: readonly PullRule[] | undefined;
+  /** Wins over `allow`. */
+  readonly deny: readonly PullRule[];
   /** In order; the first that matches a tag holds in place of `tagTtlMs`. */
   readonly tagPolicies: readonly TagPolicyConfig[];
 }

@@ -36,12 +36,16 @@ export function formatConfig(config: Config): string {
         abandonedBytes: formatSize(fill.abandonedBytes),
         maxBlobSize: formatSize(fill.maxBlobSizeBytes),
         minRate: formatSize(fill.minRateBytesPerSecond),
+        maxFills: fill.maxFills,
+        maxUpstreamFills: fill.maxUpstreamFills,
+        maxWaiting: fill.maxWaiting,
       },
       prefetch: formatPrefetch(config.prefetch),
       limits: {
         writeIdle: formatDuration(limits.writeIdleMs),
         drain: formatDuration(limits.drainMs),
         drainDelay: formatDuration(limits.drainDelayMs),
+        ...formatClientLimits(limits),
       },
       log: config.log,
       upstreams: config.upstreams.map(formatUpstream),
@@ -56,6 +60,14 @@ function formatAdmin({ admin }: Config) {
     ...(admin.tokenFile !== undefined && { tokenFile: admin.tokenFile }),
     createToken: admin.createsToken,
     openMetrics: admin.hasOpenMetrics,
+  };
+}
+
+function formatClientLimits({ connectionsPerClient, requestsPerClient, burstPerClient }: Config['limits']) {
+  return {
+    ...(connectionsPerClient !== undefined && { connectionsPerClient }),
+    ...(requestsPerClient !== undefined && { requestsPerClient }),
+    ...(burstPerClient !== undefined && { burstPerClient }),
   };
 }
 
@@ -89,6 +101,8 @@ function formatUpstream(upstream: UpstreamConfig) {
     egress: { allow: upstream.egressAllow },
     ...formatFreshness(upstream.freshness),
     ...(rateLimitReserve !== undefined && { rateLimitReserve }),
+    ...(upstream.allow !== undefined && { allow: upstream.allow.map(({ text }) => text) }),
+    deny: upstream.deny.map(({ text }) => text),
     tags: upstream.tagPolicies.map(({ match, ttlMs }) =>
       ttlMs === Infinity ? { match, immutable: true } : { match, ttl: formatDuration(ttlMs) },
     ),

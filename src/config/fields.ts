@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { findPlatform } from '../oci/platform.ts';
+import { findPullRule, pullRuleExpectation } from '../oci/pull-rule.ts';
 import { platformExpectation } from './images.ts';
 import { findPin, pinExpectation } from './pins.ts';
 import {
@@ -119,6 +120,11 @@ export function tagPattern() {
   return shownText('a tag in which * stands for anything, as in v*.*.*, latest or *', (text) =>
     /^[A-Za-z0-9_.*-]{1,128}$/.test(text),
   );
+}
+
+/** What may or may not be pulled, as it is written. */
+export function pullRule() {
+  return shownText(pullRuleExpectation, (text) => findPullRule(text) !== undefined);
 }
 
 /** What is never evicted, as it is written. */

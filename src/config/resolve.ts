@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Pin } from '../oci/pin.ts';
+import { findPullRule } from '../oci/pull-rule.ts';
 import type { Config, FreshnessConfig, Login, PrefetchConfig, UpstreamConfig, UpstreamUrlConfig } from './config.ts';
 import { dockerHub } from './docker-hub.ts';
 import { findImage } from './images.ts';
@@ -38,9 +39,19 @@ export function resolveConfig(settings: Settings, directory: string): Config {
       abandonedBytes: fill.abandonedBytes,
       maxBlobSizeBytes: fill.maxBlobSize,
       minRateBytesPerSecond: fill.minRate,
+      maxFills: fill.maxFills,
+      maxUpstreamFills: fill.maxUpstreamFills,
+      maxWaiting: fill.maxWaiting,
     },
     prefetch: resolvePrefetch(settings, defaultName),
-    limits: { writeIdleMs: limits.writeIdle, drainMs: limits.drain, drainDelayMs: limits.drainDelay },
+    limits: {
+      writeIdleMs: limits.writeIdle,
+      drainMs: limits.drain,
+      drainDelayMs: limits.drainDelay,
+      connectionsPerClient: limits.connectionsPerClient,
+      requestsPerClient: limits.requestsPerClient,
+      burstPerClient: limits.burstPerClient,
+    },
     log: settings.log,
     upstreams: settings.upstreams.map((upstream) => ({
       ...resolveUpstream(upstream, directory),
@@ -87,6 +98,8 @@ function resolveUpstream(
     tls: { caFile: file(caFile), certFile: file(certFile), keyFile: file(keyFile) },
     proxyUrl: upstream.proxy,
     rateLimitReserve: upstream.rateLimitReserve,
+    allow: upstream.allow?.flatMap((text) => findPullRule(text) ?? []),
+    deny: upstream.deny.flatMap((text) => findPullRule(text) ?? []),
     // The rules between keys see to it that one of the two is there.
     tagPolicies: upstream.tags.map(({ match, immutable, ttl }) => ({
       match,

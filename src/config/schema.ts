@@ -17,6 +17,7 @@ import {
   oneOf,
   pinned,
   platforms,
+  pullRule,
   registryHost,
   size,
   tagPattern,
@@ -81,6 +82,8 @@ const upstream = keysOf({
   listTtl: freshness.listTtl.optional(),
   checkTimeout: freshness.checkTimeout.optional(),
   rateLimitReserve: wholeNumber(0, 1_000_000).optional(),
+  allow: listOf(pullRule()).optional(),
+  deny: listOf(pullRule()).prefault([]),
   tags: listOf(keysOf({ match: tagPattern(), immutable: flag().default(false), ttl: duration().optional() })).prefault(
     [],
   ),
@@ -124,6 +127,9 @@ export const fileSchema = keysOf({
     abandonedBytes: size().prefault('10GiB'),
     maxBlobSize: size({ min: '1MB' }).prefault('100GiB'),
     minRate: size().prefault('10kB'),
+    maxFills: wholeNumber(1, 100_000).default(1024),
+    maxUpstreamFills: wholeNumber(1, 100_000).default(512),
+    maxWaiting: wholeNumber(0, 1_000_000).default(1000),
   }).prefault({}),
   prefetch: keysOf({
     // Which upstreams there are is a rule between keys.
@@ -140,6 +146,10 @@ export const fileSchema = keysOf({
     writeIdle: duration({ min: '100ms', max: longestWait }).prefault('120s'),
     drain: duration({ max: longestWait }).prefault('60s'),
     drainDelay: duration({ max: longestWait }).prefault('0s'),
+    // 0: none. Without them, generous ones hold for other machines.
+    connectionsPerClient: wholeNumber(0, 1_000_000).optional(),
+    requestsPerClient: wholeNumber(0, 1_000_000).optional(),
+    burstPerClient: wholeNumber(1, 10_000_000).optional(),
   }).prefault({}),
   log: keysOf({ level: oneOf(logLevels).default('info') }).prefault({}),
   egress,

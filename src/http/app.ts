@@ -5,16 +5,20 @@ import express, { type NextFunction, type Request, type RequestHandler, type Res
 import type { Mirror } from '../mirror/mirror-api.ts';
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { silentAudit, type Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import { followAddressBook, type AddressBook, type AddressIndex } from './address-book.ts';
 import { answerBlob } from './blobs.ts';
+import { peerOf, type ClientOf } from './client-key.ts';
+import { RequestRates, type ClientLimits } from './client-limits.ts';
 import { writeError } from './error-response.ts';
 import { openExchange, type Exchange } from './exchange.ts';
 import { commonHeaders, headerNames, setHeaders } from './headers.ts';
 import { answerCatalog, answerReferrers, answerTags } from './listings.ts';
 import { answerManifest } from './manifests.ts';
 import { createRecalledAnswers } from './recalled.ts';
+import { auditFailure, findRefusal, type AuditTarget } from './refusals.ts';
 import { createRequestReports, type RequestReports } from './request-log.ts';
 import { parseRoute, type Route } from './route.ts';
 import { TurnBudget } from './turn-budget.ts';
@@ -29,11 +33,15 @@ export interface MirrorAppOptions {
   readonly limits: MirrorAppLimits;
   /** Whether `/v2/_catalog` answers. */
   readonly isCatalogEnabled: boolean;
+  /** Told of requests that are refused; default: nobody is. */
+  readonly audit?: Audit;
+  /** Whose request it is, where that is not the other end of the connection. */
+  readonly clientOf?: ClientOf;
   /** This mirror's name in `Via`; a request that carries it has gone round in a circle. */
   readonly instanceId: string;
 }
 
-export interface MirrorAppLimits {
+export interface MirrorAppLimits extends ClientLimits {
   /** A client that takes nothing for this long is dropped; default 120 s. */
   readonly writeIdleMs?: number;
   /** How long headers may wait for the first bytes of the body; default 1 s. */
@@ -55,6 +63,8 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
   const findAddresses = followAddressBook(() => options.addresses);
   const report = createRequestReports(options);
   const turns = new TurnBudget();
+  const rates = new RequestRates(options.clock);
+  const { audit = silentAudit, clientOf = peerOf } = options;
   const app = express();
   app.disable('x-powered-by');
   // Express would add weak ETags and answer conditions by them.
@@ -72,7 +82,7 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     await answer(response.locals.exchange, findAddresses(), options);
   });
   app.use((error: unknown, _request: Request, response: AppResponse, _next: NextFunction) => {
-    fail(response.locals.exchange, error, options.log);
+    fail(response.locals.exchange, error, { ...options, audit, clientOf });
   });
   const handle: RequestHandler = app;
   const viaExpress: RequestListener = (request, response) => {
@@ -81,7 +91,28 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     handle(request as Request, response as Response, (error?: unknown) => writeError(response, error ?? unparsable()));
   };
   const findWriteIdleMs = () => options.limits.writeIdleMs ?? defaultWriteIdleMs;
-  return createRecalledAnswers({ ...options, findAddresses, report, findWriteIdleMs }, viaExpress);
+  const admitted = createRecalledAnswers({ ...options, findAddresses, report, findWriteIdleMs }, viaExpress);
+  return (request, response) => {
+    const client = clientOf(request);
+    const refusal = findRefusal(request, { rates, limits: options.limits, client });
+    if (refusal === undefined) admitted(request, response);
+    else refuse(response, refusal, { clock: options.clock, report, audit, client });
+  };
+}
+
+/** Before express begins: whoever asks too much must not cost much. */
+function refuse(
+  response: ServerResponse,
+  failure: MirrorError,
+  options: AuditTarget & { readonly clock: Clock; readonly report: RequestReports },
+): void {
+  const startedMs = options.clock.monotonicMs();
+  const target = response.req.url ?? '';
+  const reported = { response, target, route: undefined, startedMs, outcome: undefined, failure, sentBytes: 0 };
+  auditFailure(reported, failure, options);
+  response.once('close', () => options.report(reported));
+  if (failure.kind !== 'client-throttled' || !isPlainRead(response.req)) closeAfter(response);
+  writeError(response, failure);
 }
 
 function begin(
@@ -98,15 +129,12 @@ function begin(
   response.locals.exchange = exchange;
   response.once('close', () => options.report(exchange));
   // A body is never read, so the connection cannot be used again; nor does it ever become another protocol.
-  if (hasBody(request) || request.headers.upgrade !== undefined || !isRead(request)) closeAfter(response);
+  if (!isPlainRead(request)) closeAfter(response);
 }
 
-function hasBody({ headers }: Request): boolean {
-  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
-}
-
-function isRead({ method }: Request): boolean {
-  return method === 'GET' || method === 'HEAD';
+function isPlainRead({ method, headers }: IncomingMessage): boolean {
+  const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+  return (method === 'GET' || method === 'HEAD') && !hasBody && headers.upgrade === undefined;
 }
 
 function closeAfter(response: ServerResponse): void {
@@ -171,11 +199,14 @@ async function answerBase(exchange: Exchange): Promise<void> {
   await exchange.sendBytes(Buffer.from('{}'));
 }
 
-function fail(exchange: Exchange, error: unknown, log: Log): void {
+type FailureOptions = Required<Pick<MirrorAppOptions, 'log' | 'audit' | 'clientOf'>>;
+
+function fail(exchange: Exchange, error: unknown, { log, audit, clientOf }: FailureOptions): void {
   const { response } = exchange;
   // A client that has left is no error, and what its leaving breaks is none either.
   if (exchange.signal.aborted) return;
   exchange.failure = error;
   if (!isMirrorError(error)) log.error({ err: error, endpoint: exchange.route?.endpoint }, 'a request met a bug');
+  auditFailure(exchange, error, { audit, client: clientOf(response.req) });
   writeError(response, error);
 }

@@ -35,6 +35,10 @@ export const errorTable: Readonly<Record<MirrorErrorKind, ErrorRow>> = {
   'upstream-unknown': { status: 404, code: 'NAME_UNKNOWN' },
   'manifest-unknown': { status: 404, code: 'MANIFEST_UNKNOWN' },
   'blob-unknown': { status: 404, code: 'BLOB_UNKNOWN' },
+  'rule-denied': { status: 403, code: 'DENIED' },
+  'client-throttled': { status: 429, code: 'TOOMANYREQUESTS', retryAfterMs: 1_000 },
+  'target-too-long': { status: 414, code: 'NAME_INVALID' },
+  'headers-too-large': { status: 431, code: 'UNSUPPORTED' },
   'upstream-denied': { status: 403, code: 'DENIED' },
   'upstream-throttled': { status: 429, code: 'TOOMANYREQUESTS', retryAfterMs },
   'range-invalid': { status: 416, code: undefined },
@@ -71,6 +75,12 @@ export function writeError(response: ServerResponse, error: unknown): void {
     response.setHeader(headerNames.contentRange, `bytes */${known.sizeBytes}`);
   }
   writeBody(response, row.code === undefined ? undefined : formatBody(row.code, known));
+}
+
+/** The body for what could not be read as a request. */
+export function describeUnread(status: number): string {
+  const message = { 408: 'the request did not come in time', 431: 'the headers are too large' }[status];
+  return JSON.stringify({ errors: [{ code: 'UNSUPPORTED', message: message ?? 'this is no HTTP request' }] });
 }
 
 /** Everything that a handler may have set for the answer it did not get to give, but for what concerns the connection. */

@@ -9,6 +9,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../telemetry/clock.ts';
+import { ClientConnections, type ConnectionRule } from './client-connections.ts';
 import { findConnectionBound } from './connection-bound.ts';
 
 /** Port 0 lets the system choose. IPv6 without brackets. */
@@ -38,6 +39,10 @@ export interface ListenerOptions {
   readonly headersTimeoutMs?: number;
   /** On all addresses together; a client too many finds its connection closed. Default: what the descriptors allow. */
   readonly maxConnections?: number;
+  /** On all addresses together, of each client; default: any number. */
+  readonly clients?: ConnectionRule;
+  /** The body, JSON, for a request that could not be read; default: none. */
+  readonly describe?: ((status: number) => string) | undefined;
 }
 
 /** A burst of nodes that start together must not be refused by the kernel. */
@@ -52,6 +57,7 @@ export function createListener(options: ListenerOptions): Listener {
   const idle = new Set<Socket>();
   const servers: Server[] = [];
   const maxConnections = options.maxConnections ?? findConnectionBound() ?? Infinity;
+  const clients = options.clients && new ClientConnections(options.clients);
   let ending: Promise<void> | undefined;
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -98,12 +104,13 @@ export function createListener(options: ListenerOptions): Listener {
         sockets.delete(socket);
         idle.delete(socket);
       });
-      if (sockets.size > maxConnections) makeRoom(socket);
+      if (clients?.admit(socket, idle) !== false && sockets.size > maxConnections) makeRoom(socket);
     });
     // With a listener of its own, no "100 Continue" is sent: no body is wanted.
     server.on('checkContinue', onRequest);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      refuse(error, socket, (sockets.get(socket)?.size ?? 0) > 0);
+      const isAnswering = (sockets.get(socket)?.size ?? 0) > 0;
+      refuse(error, socket, { isAnswering, describe: options.describe });
     });
     return server;
   };
@@ -160,15 +167,24 @@ function bind(server: Server, address: ListenAddress): Promise<ListenAddress> {
 }
 
 /** What the parser did not take. In the middle of an answer there is nothing to say any more. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket, isAnswering: boolean): void {
+function refuse(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  { isAnswering, describe }: Pick<ListenerOptions, 'describe'> & { readonly isAnswering: boolean },
+): void {
   if (!socket.writable || isAnswering) {
     socket.destroy();
     return;
   }
   const status = statusOf(error.code);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  );
+  const body = describe?.(status) ?? '';
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Connection: close',
+    ...(body === '' ? [] : ['Content-Type: application/json']),
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 function statusOf(code: string | undefined): number {

@@ -82,7 +82,9 @@ function writeReport({ exchange, ...report }: Report, { log, meter }: RequestLog
     userAgent: headers['user-agent']?.slice(0, maxTextLength),
     ...describeFailure(exchange.failure),
   };
-  if (status >= 500) log.warn(fields, 'request');
+  // A flood must not fill the disk: the audit tells of these, and counts them.
+  if (isMirrorError(exchange.failure, 'client-throttled')) log.debug(fields, 'request');
+  else if (status >= 500) log.warn(fields, 'request');
   else log.info(fields, 'request');
   meter.request({
     endpoint,
@@ -95,7 +97,8 @@ function writeReport({ exchange, ...report }: Report, { log, meter }: RequestLog
   });
 }
 
-function describeRoute({ route, target }: Reported): object {
+/** What a request was about, in words for a log. */
+export function describeRoute({ route, target }: Pick<Reported, 'route' | 'target'>): object {
   // Not the query: whatever does not become a route may hold anything.
   if (route === undefined) return { path: target.split('?', 1)[0]?.slice(0, maxTextLength) };
   if (!('pull' in route)) return {};

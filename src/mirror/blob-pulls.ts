@@ -6,6 +6,7 @@ import { blobUnknown, hideDenial } from './absent.ts';
 import type { BufferPool } from './fill/buffer-pool.ts';
 import type { Bypasses } from './fill/bypass.ts';
 import { repositoryOf, type Door } from './door.ts';
+import type { FillAdmission, FillPlace } from './fill/fill-admission.ts';
 import type { Fills } from './fill/fills.ts';
 import { verifyFirstBytes } from './fill/fill-limits.ts';
 import { followFill } from './fill/followed-blob.ts';
@@ -20,6 +21,7 @@ export interface BlobPullsOptions {
   readonly visibility: Visibility;
   readonly misses: Misses;
   readonly fills: Fills;
+  readonly admission: FillAdmission;
   readonly buffers: BufferPool;
   readonly bypasses: Bypasses;
   onStoreError(operation: string, error: unknown): void;
@@ -158,9 +160,14 @@ export class BlobPulls {
     const { fills, visibility, buffers, bypasses, misses } = this.#options;
     if (fills.find(digest) === undefined && (await misses.has(door, 'blob', digest))) throw blobUnknown();
     signal.throwIfAborted();
+    const place = fills.find(digest) === undefined ? await this.#findPlace(door, digest, signal) : undefined;
     const running = fills.find(digest);
+    if (running !== undefined) place?.leave();
     const sizeHintBytes = this.#sizeHint(door, digest);
     const fill = running ?? fills.start({ digest, ...door, sizeHintBytes });
+    if (running === undefined) this.#options.admission.onStarted(digest);
+    // Not when all is written: a disk that hangs would hold the place for ever.
+    if (running === undefined) void fill.finished.then(() => place?.leave());
     const source = fill.sources.join(door.upstream, door.repository);
     try {
       return await followFill({
@@ -178,6 +185,18 @@ export class BlobPulls {
       // What upstream says of this repository; the fill itself may have failed for another's reasons.
       misses.remember(door, 'blob', digest, source.refusal);
       throw error;
+    }
+  }
+
+  /** A place for a fill, or undefined when there is a fill to follow now. */
+  async #findPlace({ upstream }: Door, digest: Digest, signal: AbortSignal): Promise<FillPlace | undefined> {
+    const { fills, admission } = this.#options;
+    for (;;) {
+      const place = admission.tryEnter(upstream.name) ?? (await admission.wait(upstream.name, digest, signal));
+      if (place === undefined && fills.find(digest) === undefined) continue;
+      if (signal.aborted) place?.leave();
+      signal.throwIfAborted();
+      return place;
     }
   }
 

@@ -49,13 +49,7 @@ export class Listings {
 
   async tags(door: Door, page: TagPage): Promise<ServedTags> {
     const listed = await this.#find('tags', door, '', async () => await this.#fetchTags(door));
-    const { last: start } = page;
-    const after = start === undefined ? listed.value : listed.value.filter((tag) => tag > start);
-    const tags = page.n === undefined ? after : after.slice(0, page.n);
-    const last = tags.at(-1);
-    const hasMore = page.n !== undefined && last !== undefined && tags.length < after.length;
-    const next = hasMore ? { n: page.n, last } : undefined;
-    return { outcome: listed.outcome, tags, next, warning: listed.warning };
+    return { outcome: listed.outcome, ...cutTagPage(listed.value, page), warning: listed.warning };
   }
 
   async referrers(door: Door, digest: Digest, artifactType: string | undefined): Promise<ServedReferrers> {
@@ -165,4 +159,12 @@ function parseFallback({ bytes, contentType }: FetchedManifest): Referrers {
 
 function indexOf(manifests: readonly unknown[]): Uint8Array {
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+}
+
+/** The page of a whole list, which is in order. */
+export function cutTagPage(all: readonly string[], { n, last: start }: TagPage): Pick<ServedTags, 'tags' | 'next'> {
+  const after = start === undefined ? all : all.filter((tag) => tag > start);
+  const tags = n === undefined ? after : after.slice(0, n);
+  const last = tags.at(-1);
+  return { tags, next: n !== undefined && last !== undefined && tags.length < after.length ? { n, last } : undefined };
 }

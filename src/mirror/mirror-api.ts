@@ -40,7 +40,7 @@ export interface Mirror {
   listReferrers(pull: ReferrersPull, signal: AbortSignal): Promise<ServedReferrers>;
   /** Repositories with public content in the cache, bytewise order. */
   listCatalog(): readonly RepositoryId[];
-  /** Facts for health and tests: fills running, readers attached. */
+  /** Facts for health and tests: fills running, readers attached, pulls that wait. */
   stats(): MirrorStats;
   /** The fills that run, in the order of their start. */
   listFills(): readonly FillFacts[];
@@ -51,4 +51,6 @@ export interface Mirror {
 export interface MirrorStats {
   readonly fills: number;
   readonly readers: number;
+  /** Pulls that wait until they may begin a fill. */
+  readonly waiting: number;
 }

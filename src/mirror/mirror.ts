@@ -16,6 +16,7 @@ import { Bypasses } from './fill/bypass.ts';
 import { ConnectionSlots } from './fill/connection-slots.ts';
 import type { Door } from './door.ts';
 import type { Space } from './fill/fill-context.ts';
+import { FillAdmission } from './fill/fill-admission.ts';
 import type { FillLimits } from './fill/fill-limits.ts';
 import { Fills } from './fill/fills.ts';
 import { Freshness, type FreshnessLimits } from './freshness.ts';
@@ -71,7 +72,8 @@ export function createMirror(options: MirrorOptions): Mirror {
       }
     },
   });
-  const blobs = new BlobPulls({ ...options, visibility, misses, fills, buffers, bypasses, onStoreError });
+  const admission = new FillAdmission(() => options.fillLimits, clock);
+  const blobs = new BlobPulls({ ...options, visibility, misses, fills, admission, buffers, bypasses, onStoreError });
   const manifests: ManifestPulls = new ManifestPulls({
     ...options,
     visibility,
@@ -114,7 +116,7 @@ export function createMirror(options: MirrorOptions): Mirror {
     listTags: async (pull) => await listings.tags(doorOf(pull), pull),
     listReferrers: async (pull) => await listings.referrers(doorOf(pull), pull.digest, pull.artifactType),
     listCatalog: () => catalog.listPublicRepositories(),
-    stats: () => ({ fills: fills.count, readers: fills.readers }),
+    stats: () => ({ fills: fills.count, readers: fills.readers, waiting: admission.waiting }),
     listFills: () => fills.list(),
     close: async () => await fills.close(),
   };

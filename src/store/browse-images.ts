@@ -7,6 +7,7 @@ import {
   maxNames,
   type Belonging,
   type ImageId,
+  type Links,
   type PurgePlan,
   type PurgeQuestion,
   type Sharing,
@@ -52,6 +53,14 @@ export function findBelonging(db: DatabaseSync, { upstream, repository }: Reposi
     isLinked: link('') !== undefined,
     isLinkedElsewhere: link('NOT') !== undefined,
   };
+}
+
+export function findLinks(db: DatabaseSync, digest: Digest): Links {
+  const rows = db.prepare(`SELECT upstream, repository FROM links WHERE digest = ? LIMIT ${maxCounted}`).all(digest);
+  const all = rows.map((row) => ({ upstream: String(row['upstream']), repository: String(row['repository']) }));
+  const key = ({ upstream, repository }: RepositoryId) => `${upstream} ${repository}`;
+  const sorted = all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  return { repositories: sorted.slice(0, maxNames), count: all.length };
 }
 
 /** What can go with a manifest: it and what it leads to, less what another tag, a pin or a manifest that stays needs. */

@@ -78,6 +78,14 @@ export interface Sharing {
   readonly count: number;
 }
 
+/** Through which repositories restricted content may leave: those for which its upstream has answered. */
+export interface Links {
+  /** In order, at most `maxNames`. */
+  readonly repositories: readonly RepositoryId[];
+  /** At most `maxCounted`: that many or more. */
+  readonly count: number;
+}
+
 export const maxNames = 20;
 export const maxCounted = 1000;
 
@@ -113,6 +121,7 @@ export type BrowseRequest =
   | { readonly type: 'sizes'; readonly digest: Digest }
   | { readonly type: 'sharing'; readonly image: ImageId; readonly digests: readonly Digest[] }
   | { readonly type: 'belonging'; readonly repository: RepositoryId; readonly digest: Digest }
+  | { readonly type: 'links'; readonly digest: Digest }
   | ({ readonly type: 'plan-purge' } & PurgeQuestion)
   | { readonly type: 'close' };
 
@@ -122,5 +131,6 @@ export type BrowseReply =
   | ImageSizes
   | readonly Sharing[]
   | Belonging
+  | Links
   | PurgePlan
   | undefined;

@@ -1,6 +1,6 @@
 // The operator's questions about the catalog: a reading connection of their own, off the event loop and beside the writer.
 import { DatabaseSync } from 'node:sqlite';
-import { findBelonging, findSharing, planPurge } from './browse-images.ts';
+import { findBelonging, findLinks, findSharing, planPurge } from './browse-images.ts';
 import { findSizes, listImages, listRepositories } from './browse-lists.ts';
 import type { BrowseReply, BrowseRequest } from './browse-protocol.ts';
 import { serveRequests } from './worker-service.ts';
@@ -47,6 +47,8 @@ function answer(db: DatabaseSync, request: Exclude<BrowseRequest, { type: 'open'
       return findSharing(db, request.image, request.digests);
     case 'belonging':
       return findBelonging(db, request.repository, request.digest);
+    case 'links':
+      return findLinks(db, request.digest);
     case 'plan-purge':
       return planPurge(db, request);
   }

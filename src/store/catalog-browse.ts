@@ -11,6 +11,7 @@ import type {
   ImageId,
   ImageQuery,
   ImageSizes,
+  Links,
   PurgePlan,
   PurgeQuestion,
   RepositoryQuery,
@@ -36,6 +37,7 @@ export interface CatalogBrowse {
   /** In the order of `digests`. */
   findSharing(image: ImageId, digests: readonly Digest[]): Promise<readonly Sharing[]>;
   findBelonging(repository: RepositoryId, manifest: Digest): Promise<Belonging>;
+  findLinks(digest: Digest): Promise<Links>;
   /** What can be removed with a manifest. Changes nothing. */
   planPurge(question: PurgeQuestion): Promise<PurgePlan>;
 }
@@ -98,6 +100,7 @@ export function createCatalogBrowse({ path, log, flush }: CatalogBrowseOptions):
     sizesOf: async (digest) => await ask<ImageSizes>({ type: 'sizes', digest }),
     findSharing: async (image, digests) => await ask<readonly Sharing[]>({ type: 'sharing', image, digests }),
     findBelonging: async (repository, digest) => await ask<Belonging>({ type: 'belonging', repository, digest }),
+    findLinks: async (digest) => await ask<Links>({ type: 'links', digest }),
     planPurge: async (question) => await ask<PurgePlan>({ type: 'plan-purge', ...question }),
     async close() {
       const port = await opening?.catch(() => undefined);

@@ -34,6 +34,8 @@ export interface CatalogOverlay {
   hasLink(repository: RepositoryId, digest: Digest): boolean | undefined;
   links(): readonly LinkedDigest[];
   tag(repository: RepositoryId, tag: string): Pending<TagRecord>;
+  /** Tags of the repository that a change is about, and what it makes of them. */
+  tags(repository: RepositoryId): readonly (readonly [tag: string, record: TagRecord | null])[];
   state(key: string): string | undefined;
 }
 
@@ -132,6 +134,11 @@ export function createCatalogOverlay(): CatalogOverlay {
     },
     links: () => [...links.values.values()],
     tag: (repository, tag) => tags.values.get(repositoryKey(repository, tag)),
+    tags(repository) {
+      const start = repositoryKey(repository, '');
+      const pending = [...tags.values].filter(([key]) => key.startsWith(start));
+      return pending.map(([key, record]) => [key.slice(start.length), record]);
+    },
     state: (key) => states.values.get(key),
   };
 }

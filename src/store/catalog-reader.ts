@@ -24,6 +24,10 @@ export interface CatalogReader {
   ): readonly { readonly manifest: Digest; readonly descriptor: Descriptor }[];
   hasLink(repository: RepositoryId, digest: Digest): boolean;
   findTag(repository: RepositoryId, tag: string): TagRecord | undefined;
+  /** What leads to this content: itself, manifests that list it, and indexes that list those; not all of very many. */
+  listAbove(digest: Digest): readonly Digest[];
+  /** The repository's tags of all that `listAbove` gives. */
+  listTagsAbove(repository: RepositoryId, digest: Digest): readonly string[];
   listPublicRepositories(): readonly RepositoryId[];
   close(): void;
 }
@@ -101,6 +105,15 @@ export function openCatalogReader(path: string): CatalogReader {
         etag: typeof etag === 'string' ? etag : undefined,
       };
     },
+    listAbove: (digest) =>
+      prepare(`${above} SELECT digest FROM above`)
+        .all(digest)
+        .map((row) => toDigest(row['digest'])),
+    listTagsAbove: ({ upstream, repository }, digest) =>
+      prepare(`${above} SELECT tag FROM above CROSS JOIN tags ON tags.digest = above.digest
+        WHERE upstream = ? AND repository = ?`)
+        .all(digest, upstream, repository)
+        .map(({ tag }) => String(tag)),
     listPublicRepositories() {
       // From one repository to the next: SELECT DISTINCT would read every link.
       const next = prepare(`SELECT upstream, repository FROM links WHERE (upstream, repository) > (?, ?)
@@ -120,6 +133,10 @@ export function openCatalogReader(path: string): CatalogReader {
   };
 }
 
+/** A layer of a base image may be in any number of manifests: so many are looked at. */
+const above = `WITH RECURSIVE above (digest) AS (
+  SELECT ? UNION SELECT manifest FROM above CROSS JOIN children ON children.digest = above.digest LIMIT 5000
+)`;
 const contentColumns = 'digest, size, provenance, media_type, kind, last_used, hits';
 const none: ContentTotals = { objects: 0, bytes: 0 };
 

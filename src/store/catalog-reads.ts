@@ -9,6 +9,7 @@ import type { CatalogOverlay, PendingUse } from './catalog-overlay.ts';
 import type { CatalogChange } from './catalog-protocol.ts';
 import { openCatalogReader, type CatalogReader } from './catalog-reader.ts';
 import { CatalogMemory } from './catalog-memory.ts';
+import { listTagsLeadingTo } from './catalog-leading.ts';
 import { damageMark, isDamage } from './catalog-schema.ts';
 
 /** The catalog's reads: the database with the pending changes laid over it. What cannot be read is not there. */
@@ -23,6 +24,7 @@ export interface CatalogReads extends Pick<
   | 'findDescriptor'
   | 'hasLink'
   | 'findTag'
+  | 'listTagsLeadingTo'
   | 'listPublicRepositories'
   | 'listPins'
   | 'findState'
@@ -152,6 +154,7 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
       if (row !== undefined && findStored(row.digest) !== undefined) memory.keepTag(key, row);
       return row;
     },
+    listTagsLeadingTo: (repository, digest) => listTagsLeadingTo({ overlay, query }, repository, digest),
     listPublicRepositories() {
       const stored = query((reader) => reader.listPublicRepositories(), []);
       const pending = overlay.links().filter(({ digest }) => findContent(digest)?.provenance === 'public');
@@ -162,7 +165,8 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
   };
 }
 
-interface Query {
+/** Asks the database; what cannot be read is `otherwise`. */
+export interface Query {
   <T>(read: (reader: CatalogReader) => T, otherwise: T): T;
   close(): void;
 }

@@ -62,6 +62,8 @@ export interface Catalog {
   findTag(repository: RepositoryId, tag: string): TagRecord | undefined;
   setTag(repository: RepositoryId, tag: string, record: TagRecord): Promise<void>;
   removeTag(repository: RepositoryId, tag: string): Promise<void>;
+  /** Tags of this repository that name this content, or a manifest or index here that lists it; in no order. */
+  listTagsLeadingTo(repository: RepositoryId, digest: Digest): readonly string[];
   /** Repositories of which public content is here, in bytewise order: `upstream/repository` pairs. */
   listPublicRepositories(): readonly RepositoryId[];
 

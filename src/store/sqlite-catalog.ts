@@ -131,6 +131,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     findTag: (repository, tag) => reads.findTag(repository, tag),
     setTag: (repository, tag, record) => write({ type: 'set-tag', repository, tag, record }),
     removeTag: (repository, tag) => write({ type: 'remove-tag', repository, tag }),
+    listTagsLeadingTo: (repository, digest) => reads.listTagsLeadingTo(repository, digest),
     listPublicRepositories: () => reads.listPublicRepositories(),
     async close() {
       writeTouches();

@@ -49,6 +49,7 @@ export function createMetrics({ withProcess = true }: MetricsOptions = {}): Metr
       counter.evictedBytes.inc(bytes);
     },
     damaged: (how) => counter.damaged.inc({ how }),
+    refused: (reason) => counter.refused.inc({ reason }),
     gauge: (name, help, read) => addGauge(registry, { name, help, read }),
     labelledGauge: (facts) => addLabelledGauge(registry, facts),
     render: () => registry.metrics(),
@@ -79,6 +80,7 @@ function createCounters(registry: Registry) {
     digestMismatches: create('digest_mismatches_total', 'Content that did not match its digest', ['upstream']),
     storeErrors: create('store_errors_total', 'Failed operations of the store', ['operation']),
     damaged: create('store_damaged_total', 'Stored content that was found gone, cut or changed', ['how']),
+    refused: create('refused_total', 'Requests refused by what the operator wrote', ['reason']),
     evictedObjects: create('evicted_objects_total', 'Objects removed to make room'),
     evictedBytes: create('evicted_bytes_total', 'Bytes removed to make room'),
   };

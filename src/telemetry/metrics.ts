@@ -35,6 +35,8 @@ export interface Meter {
   evicted(objects: number, bytes: number): void;
   /** Stored content was found gone or cut (`missing`), with other bytes than its digest names (`changed`), or not readable. */
   damaged(how: 'missing' | 'changed' | 'unreadable'): void;
+  /** A request was refused by what the operator wrote; told by `createAudit` alone. */
+  refused(reason: 'rule' | 'limit' | 'login' | 'network'): void;
   /** Registers a gauge that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** The same with labels, whose values come from closed sets; what is not read at a scrape is not shown. */
@@ -57,6 +59,7 @@ export const silentMeter: Meter = {
   storeError() {},
   evicted() {},
   damaged() {},
+  refused() {},
   gauge() {},
   labelledGauge() {},
 };

@@ -148,6 +148,7 @@ export function createDetails(image: ImageSummary, more: Partial<ImageDetails> =
   const mediaType = 'application/vnd.oci.image.manifest.v1+json';
   return {
     ...shared,
+    links: { repositories: [{ upstream: image.upstream, repository: image.repository }], count: 1 },
     pins: isPinned ? [{ pin: image.reference, source: 'operator' }] : [],
     manifests: [
       {

@@ -55,7 +55,7 @@ export function createStatusFacts() {
     instance: 'rack-7',
     clock,
     health,
-    mirror: { stats: () => ({ fills: fills.length, readers: 2 }), listFills: () => fills },
+    mirror: { stats: () => ({ fills: fills.length, readers: 2, waiting: 0 }), listFills: () => fills },
     space: { usage: () => usage },
     catalog: {
       totals: () => ({ objects: 9, bytes: 100 }),

@@ -61,7 +61,7 @@ export function createFakeMirror(parts: Partial<Mirror> = {}, ledger: Ledger = c
       return parts.listReferrers?.(pull, signal) ?? absent('manifest-unknown');
     },
     listCatalog: () => parts.listCatalog?.() ?? [],
-    stats: () => ({ fills: 0, readers: ledger.openBodies }),
+    stats: () => ({ fills: 0, readers: ledger.openBodies, waiting: 0 }),
     listFills: () => parts.listFills?.() ?? [],
     close: () => Promise.resolve(),
   };

@@ -414,6 +414,19 @@ describe('what can go with a manifest', () => {
     }));
 });
 
+test('restricted content leaves through the repositories with a link, the first twenty by name', () =>
+  use(async (catalog, browse) => {
+    addImage(catalog, 'one', []);
+    const { digest } = named('one');
+    expect(await browse.findLinks(digest)).toEqual({ repositories: [], count: 0 });
+    for (let n = 24; n >= 0; n--) void catalog.addLink({ ...alpine, repository: `team/r${10 + n}` }, digest);
+    const { repositories, count } = await browse.findLinks(digest);
+    expect(count).toBe(25);
+    expect(repositories.map(({ repository }) => repository)).toEqual(
+      Array.from({ length: 20 }, (_, n) => `team/r${10 + n}`),
+    );
+  }));
+
 test('what a manifest has to do with a repository is its tags there, and links', () =>
   use(async (catalog, browse) => {
     addImage(catalog, 'one', []);

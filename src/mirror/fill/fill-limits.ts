@@ -12,6 +12,11 @@ export interface FillLimits {
   readonly abandonedBytes: number;
   /** Where a blob of unknown size is cut off. */
   readonly maxBlobBytes: number;
+  /** Fills at once, in all and for each upstream. */
+  readonly maxFills: number;
+  readonly maxUpstreamFills: number;
+  /** Pulls that wait for one of them to end. */
+  readonly maxWaiting: number;
   /** How long no small object must have come before those that did are written to the disk. */
   readonly quietMs: number;
 }

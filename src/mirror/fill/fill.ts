@@ -38,6 +38,8 @@ export class Fill {
   readonly chunks = new SharedChunks();
   /** Woken by everything that a reader may wait for. */
   readonly progress: Waiters;
+  /** Resolves when no more bytes will come, whatever becomes of those that have. */
+  readonly finished: Promise<void>;
   /** Resolves when the fill is over and its file is content, kept or gone; readers may still be reading. */
   readonly ended: Promise<void>;
   /** The file to read from, open until the last interest has left; undefined when there is none. */
@@ -48,11 +50,15 @@ export class Fill {
   #provenance: Provenance | undefined;
   #failure: MirrorError | undefined;
   #driver: FillDriver | undefined;
+  #setFinished: () => void = () => {};
   #setEnded: () => void = () => {};
 
   constructor(digest: Digest, clock: Clock) {
     this.digest = digest;
     this.progress = new Waiters(clock);
+    this.finished = new Promise((resolve) => {
+      this.#setFinished = resolve;
+    });
     this.ended = new Promise((resolve) => {
       this.#setEnded = resolve;
     });
@@ -120,6 +126,7 @@ export class Fill {
     this.#state = state;
     this.#failure = failure;
     this.progress.wakeAll();
+    this.#setFinished();
   }
 
   setEnded(): void {

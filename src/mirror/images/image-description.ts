@@ -5,7 +5,7 @@ import { isRecord } from '../../oci/json.ts';
 import { isIndexType } from '../../oci/media-type.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { Provenance } from '../../oci/provenance.ts';
-import type { Sharing } from '../../store/browse-protocol.ts';
+import type { Links, Sharing } from '../../store/browse-protocol.ts';
 import type { StoredContent } from '../../store/catalog.ts';
 import type { CachedImage, ImagesOptions } from './cached-image.ts';
 import type { KnownPin } from './pins.ts';
@@ -22,6 +22,7 @@ export interface ImageDescription {
   readonly lastUsedMs: number;
   readonly checkedMs: number | undefined;
   readonly provenance: Provenance;
+  readonly links: Links;
   readonly pins: readonly KnownPin[];
   readonly manifests: readonly DescribedManifest[];
 }
@@ -68,7 +69,11 @@ export async function describeImage(
   const { reference } = name;
   const id = { upstream, repository, digest, tag: reference.type === 'tag' ? reference.tag : undefined };
   const blobs = [...new Set(manifests.flatMap((manifest) => manifest.parts.map((part) => part.digest)))];
-  const [sizes, sharing] = await Promise.all([browse.sizesOf(digest), browse.findSharing(id, blobs)]);
+  const [sizes, sharing, links] = await Promise.all([
+    browse.sizesOf(digest),
+    browse.findSharing(id, blobs),
+    browse.findLinks(digest),
+  ]);
   const sharingOf = new Map(sharing.map((one) => [one.digest, one]));
   return {
     name,
@@ -79,6 +84,7 @@ export async function describeImage(
     hits: record.hits,
     lastUsedMs: record.lastUsedMs,
     provenance: record.provenance,
+    links,
     manifests: manifests.map((manifest) => describeManifest(manifest, sharingOf, parts)),
   };
 }

@@ -5,8 +5,14 @@ import { Card } from '../parts/card.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Progress } from '../parts/progress.tsx';
 
+function formatLinks({ repositories, count }: ImageDetails['links']): string {
+  if (count === 0) return 'no repository yet: upstream is asked first';
+  const names = repositories.map(({ upstream, repository }) => `${upstream}/${repository}`).join(', ');
+  return count > repositories.length ? `${names} and ${formatCount(count - repositories.length)} more` : names;
+}
+
 export function ImageFacts({ image }: { readonly image: ImageDetails }) {
-  const { digest, mediaType, sizeBytes, cachedBytes, hits, lastUsedAt, checkedAt, visibility } = image;
+  const { digest, mediaType, sizeBytes, cachedBytes, hits, lastUsedAt, checkedAt, visibility, links } = image;
   return (
     <Card title="About it">
       <p class="figure">{`${formatBytes(cachedBytes)} of ${formatBytes(sizeBytes)} here`}</p>
@@ -30,6 +36,12 @@ export function ImageFacts({ image }: { readonly image: ImageDetails }) {
         <dd>
           {visibility === 'public' ? 'public: everybody may pull it' : 'restricted: whom its upstream lets see it'}
         </dd>
+        {visibility === 'restricted' && (
+          <>
+            <dt>Leaves through</dt>
+            <dd class="wrap">{formatLinks(links)}</dd>
+          </>
+        )}
       </dl>
     </Card>
   );

@@ -24,6 +24,9 @@ export const fillLimits: FillLimits = {
   maxConnections: 4,
   abandonedBytes: 10 * 1024 ** 3,
   maxBlobBytes: 100 * 1024 ** 3,
+  maxFills: 1000,
+  maxUpstreamFills: 1000,
+  maxWaiting: 1000,
   quietMs: 0,
 };
 

@@ -125,6 +125,14 @@ export class MemoryCatalog implements Catalog {
     return this.#tags.get(keyOf(repository, tag));
   }
 
+  listTagsLeadingTo(repository: RepositoryId, digest: Digest): readonly string[] {
+    const start = keyOf(repository, '');
+    const leads = (from: Digest): boolean =>
+      from === digest || (this.children.get(from) ?? []).some((child) => leads(child.digest));
+    const tags = [...this.#tags].filter(([key, record]) => key.startsWith(start) && leads(record.digest));
+    return tags.map(([key]) => key.slice(start.length));
+  }
+
   async setTag(repository: RepositoryId, tag: string, record: TagRecord): Promise<void> {
     this.#tags.set(keyOf(repository, tag), record);
     await Promise.resolve();

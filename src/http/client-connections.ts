@@ -1,0 +1,48 @@
+import type { Socket } from 'node:net';
+import { clientKey } from './client-key.ts';
+
+export interface ConnectionRule {
+  /** How many connections this address may have; Infinity for no limit. Looked at for each connection. */
+  limitOf(address: string): number;
+  /** One of its connections was closed because it had too many. */
+  onRefused(address: string): void;
+}
+
+/** The open connections of each client. */
+export class ClientConnections {
+  readonly #rule: ConnectionRule;
+  readonly #clients = new Map<string, Set<Socket>>();
+
+  constructor(rule: ConnectionRule) {
+    this.#rule = rule;
+  }
+
+  /**
+   * Counts a new connection until it closes. A client that has too many loses one that waits for its next request,
+   * else the new one, which is then closed and gives false.
+   */
+  admit(socket: Socket, idle: ReadonlySet<Socket>): boolean {
+    const address = socket.remoteAddress;
+    // It has gone already.
+    if (address === undefined) return true;
+    const key = clientKey(address);
+    const own = this.#clients.get(key) ?? new Set();
+    this.#clients.set(key, own);
+    own.add(socket);
+    socket.once('close', () => {
+      own.delete(socket);
+      if (own.size === 0) this.#clients.delete(key);
+    });
+    if (own.size <= this.#rule.limitOf(address)) return true;
+    for (const one of own) {
+      if (!idle.has(one) || one.destroyed) continue;
+      own.delete(one);
+      one.destroy();
+      return true;
+    }
+    own.delete(socket);
+    this.#rule.onRefused(address);
+    socket.destroy();
+    return false;
+  }
+}
