@@ -158,6 +158,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
       return reloads.config.fill.maxUpstreamConnections;
     },
     freshnessOf: (name) => lookups.freshness.get(name) ?? lookups.otherFreshness,
+    accessTtlOf: (name) => lookups.accessTtls.get(name),
   });
   const upkeep = createUpkeep({ ...parts, mirror, config: () => reloads.config });
   let isReady = false;

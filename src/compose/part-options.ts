@@ -10,6 +10,11 @@ export function toLookups(config: Config) {
     freshness: new Map(
       config.upstreams.map(({ name, freshness, tagPolicies }) => [name, { ...freshness, tagPolicies }]),
     ),
+    accessTtls: new Map(
+      config.upstreams
+        .filter(({ access }) => access === 'passthrough')
+        .map(({ name, accessTtlMs }) => [name, accessTtlMs]),
+    ),
     otherFreshness: { ...config.cache.freshness, tagPolicies: [] },
   };
 }
