@@ -148,7 +148,8 @@ function checkAccess(upstream: Keys, path: Path): readonly Finding[] {
   }
   const tls = asMap(upstream['tls']);
   if (tls['certFile'] !== undefined || tls['keyFile'] !== undefined) {
-    const expected = 'access: shared where the mirror has a client certificate: upstream would let every caller in by it';
+    const expected =
+      'access: shared where the mirror has a client certificate: upstream would let every caller in by it';
     findings.push({ path: [...path, 'access'], expected });
   }
   return findings;

@@ -19,8 +19,8 @@ interface Routed {
 }
 
 export type Route = Routed &
+  /** `upstream`: the one that is addressed. */
   (
-    /** `upstream`: the one that is addressed. */
     | { readonly endpoint: 'base'; readonly upstream: string }
     | { readonly endpoint: 'catalog'; readonly upstream: string | undefined; readonly page: Page }
     | { readonly endpoint: 'manifest'; readonly pull: ManifestPull }

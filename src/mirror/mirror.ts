@@ -133,9 +133,7 @@ export function createMirror(options: MirrorOptions): Mirror {
         async (door) => await listings.referrers(door, pull.digest, pull.artifactType),
       ),
     listCatalog: () =>
-      catalog
-        .listPublicRepositories()
-        .filter(({ upstream, repository }) => entrance.isOpen(upstream, repository)),
+      catalog.listPublicRepositories().filter(({ upstream, repository }) => entrance.isOpen(upstream, repository)),
     stats: () => ({ fills: fills.count, readers: fills.readers }),
     listFills: () => fills.list(),
     close: async () => await fills.close(),

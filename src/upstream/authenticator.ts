@@ -2,23 +2,15 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Health } from '../telemetry/health.ts';
 import type { Log } from '../telemetry/log.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
-import type { CallerIdentity, Credentials, Login } from './credentials.ts';
+import type { Credentials, Login } from './credentials.ts';
 import { MirrorError } from '../oci/errors.ts';
+import { accountOf, type Identity } from './identity.ts';
 import { judgeRealm } from './realm.ts';
 import { discardBody } from './response-body.ts';
 import { TokenCache } from './token-cache.ts';
-import type { Account } from './pauses.ts';
 import type { Pressure } from './pressure.ts';
 import { requestToken } from './token-request.ts';
 import type { Transport } from './transport.ts';
-
-/** Whether a request goes with the configured login, as anybody's, or with a caller's own login. */
-export type Identity = 'anonymous' | 'login' | CallerIdentity;
-
-/** Whose limits count a request that goes with it. */
-export function accountOf(identity: Identity): Account {
-  return typeof identity === 'string' ? identity : `caller ${identity.caller}`;
-}
 
 export interface Authorization {
   /** The header's value; undefined: none is needed so far. */

@@ -1,8 +1,9 @@
 import type { Provenance } from '../oci/provenance.ts';
 import { blamesScope } from './challenge.ts';
 import { createDenial, type UnknownKind } from './answer-error.ts';
-import { accountOf, type Authenticator, type Authorization, type Identity } from './authenticator.ts';
+import type { Authenticator, Authorization } from './authenticator.ts';
 import type { CallerIdentity } from './credentials.ts';
+import { accountOf, type Identity } from './identity.ts';
 import type { PressedResponse, Pressure, Wish } from './pressure.ts';
 import { followRedirects } from './redirects.ts';
 import { discardBody } from './response-body.ts';

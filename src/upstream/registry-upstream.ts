@@ -88,10 +88,18 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
       findInOrder(tagSources, ({ registry }) => listReferrers(registry, prefix + repository, digest)),
     through(hops) {
       if (hops.length === 0) return view;
-      return createView(options, mapRegistries(clients, (registry) => askThrough(registry, hops)), account);
+      return createView(
+        options,
+        mapRegistries(clients, (registry) => askThrough(registry, hops)),
+        account,
+      );
     },
     as: (login) =>
-      createView(options, mapRegistries(clients, (registry) => askAs(registry, toCallerIdentity(login))), login.key),
+      createView(
+        options,
+        mapRegistries(clients, (registry) => askAs(registry, toCallerIdentity(login))),
+        login.key,
+      ),
     async close() {
       await Promise.all(clients.map((client) => client.close()));
     },

@@ -1,7 +1,13 @@
 import type { Digest } from '../../../../src/oci/digest.ts';
 import { MirrorError } from '../../../../src/oci/errors.ts';
 import type { Provenance } from '../../../../src/oci/provenance.ts';
-import type { BlobHead, BlobStream, CallerLogin, OpenBlobOptions, Upstream } from '../../../../src/upstream/upstream.ts';
+import type {
+  BlobHead,
+  BlobStream,
+  CallerLogin,
+  OpenBlobOptions,
+  Upstream,
+} from '../../../../src/upstream/upstream.ts';
 
 type Event = { readonly bytes: Uint8Array } | { readonly error: Error } | 'end';
 
