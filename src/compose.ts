@@ -165,6 +165,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
       return reloads.config.fill.maxUpstreamConnections;
     },
     freshnessOf: (name) => lookups.freshness.get(name) ?? lookups.otherFreshness,
+    accessTtlOf: (name) => lookups.accessTtls.get(name),
   });
   const mirror = createRuledMirror(open, { ...store, rulesOf: (name) => lookups.rules.get(name) });
   const upkeep = createUpkeep({ ...parts, mirror, config: () => reloads.config });

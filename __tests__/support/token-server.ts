@@ -7,6 +7,8 @@ export interface TokenServerOptions {
   readonly host?: string;
   /** The one account: `user:password`. Basic credentials other than these are answered with 401. */
   readonly login?: string;
+  /** Further accounts, `user:password`, with the private repositories that each may pull; looked at for each request. */
+  readonly accounts?: ReadonlyMap<string, readonly string[]>;
   /** Repositories that take the login; all others may be pulled by anybody. */
   readonly privateRepositories?: readonly string[];
   /** `expires_in` of the tokens, in seconds; undefined leaves the field out. */
@@ -49,9 +51,12 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   const issue = (request: RecordedRequest): PlainAnswer => {
     const authorization = request.headers['authorization'];
     const isLoggedIn = authorization === basicHeader(options.login);
-    if (authorization !== undefined && !isLoggedIn) return json(401, '{"details":"incorrect username or password"}');
+    const account = [...(options.accounts ?? [])].find(([login]) => authorization === basicHeader(login));
+    if (authorization !== undefined && !isLoggedIn && account === undefined)
+      return json(401, '{"details":"incorrect username or password"}');
     const asked = repositoriesAsked(request.target);
-    const mayPull = (name: string): boolean => isLoggedIn || !(options.privateRepositories ?? []).includes(name);
+    const mayPull = (name: string): boolean =>
+      isLoggedIn || account?.[1].includes(name) === true || !(options.privateRepositories ?? []).includes(name);
     const token = `secret-token-${grants.size + 1}-of-${server.port}`;
     grants.set(token, { repositories: asked.filter(mayPull), isExpired: false });
     return json(200, JSON.stringify({ token, expires_in: options.lifetimeS }));

@@ -11,6 +11,11 @@ export function toLookups(config: Config) {
       config.upstreams.map(({ name, freshness, tagPolicies }) => [name, { ...freshness, tagPolicies }]),
     ),
     rules: new Map(config.upstreams.filter(hasRules).map(({ name, allow, deny }) => [name, { allow, deny }])),
+    accessTtls: new Map(
+      config.upstreams
+        .filter(({ access }) => access === 'passthrough')
+        .map(({ name, accessTtlMs }) => [name, accessTtlMs]),
+    ),
     otherFreshness: { ...config.cache.freshness, tagPolicies: [] },
   };
 }

@@ -103,6 +103,8 @@ export interface LimitsConfig {
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+export const accessModes = ['shared', 'passthrough'] as const;
+
 export interface UpstreamConfig {
   /** Lower case. */
   readonly name: string;
@@ -113,6 +115,10 @@ export interface UpstreamConfig {
   /** In the order in which they are tried; at least one. */
   readonly urls: readonly UpstreamUrlConfig[];
   readonly sharesCredentials: boolean;
+  /** `passthrough`: what is not public is shown to callers whose own login upstream lets in. */
+  readonly access: (typeof accessModes)[number];
+  /** For how long upstream's word on a caller counts; only with `passthrough`. */
+  readonly accessTtlMs: number;
   /** Put before every repository name; no slash at either end. */
   readonly repositoryPrefix: string | undefined;
   readonly tls: TlsConfig;

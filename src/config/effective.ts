@@ -95,6 +95,8 @@ function formatUpstream(upstream: UpstreamConfig) {
     virtualHosts: upstream.virtualHosts,
     default: upstream.isDefault,
     shareCredentials: upstream.sharesCredentials,
+    access: upstream.access,
+    accessTtl: formatDuration(upstream.accessTtlMs),
     ...(repositoryPrefix !== undefined && { repositoryPrefix }),
     tls: Object.fromEntries(Object.entries(tls).filter(([, file]) => file !== undefined)),
     ...(proxyUrl !== undefined && { proxy: proxyUrl }),

@@ -94,6 +94,8 @@ function resolveUpstream(
     virtualHosts: upstream.virtualHosts,
     urls: resolveUrls(upstream, directory),
     sharesCredentials: upstream.shareCredentials,
+    access: upstream.access,
+    accessTtlMs: upstream.accessTtl,
     repositoryPrefix: upstream.repositoryPrefix,
     tls: { caFile: file(caFile), certFile: file(certFile), keyFile: file(keyFile) },
     proxyUrl: upstream.proxy,

@@ -131,10 +131,28 @@ function checkUpstream(upstream: Keys, path: Path): readonly Finding[] {
     const expected = 'username or credentialHelper beside it, or false';
     findings.push({ path: [...path, 'shareCredentials'], expected });
   }
+  findings.push(...checkAccess(upstream, path));
   findings.push(
     ...asList(upstream['tags']).flatMap((entry, index) => checkPolicy(asMap(entry), [...path, 'tags', index])),
   );
   return [...findings, ...checkClientCertificate(asMap(upstream['tls']), [...path, 'tls'])];
+}
+
+/** What is shown because of the mirror's own login or certificate is not shown because of the caller's. */
+function checkAccess(upstream: Keys, path: Path): readonly Finding[] {
+  if (upstream['access'] !== 'passthrough') return [];
+  const findings: Finding[] = [];
+  if (upstream['shareCredentials'] === true) {
+    const expected = 'false: access: passthrough shows callers what their own logins see';
+    findings.push({ path: [...path, 'shareCredentials'], expected });
+  }
+  const tls = asMap(upstream['tls']);
+  if (tls['certFile'] !== undefined || tls['keyFile'] !== undefined) {
+    const expected =
+      'access: shared where the mirror has a client certificate: upstream would let every caller in by it';
+    findings.push({ path: [...path, 'access'], expected });
+  }
+  return findings;
 }
 
 function checkPolicy(policy: Keys, path: Path): readonly Finding[] {

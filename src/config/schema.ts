@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isRepository } from '../oci/reference.ts';
 import { imageExpectation } from './images.ts';
-import { logLevels, onPulls } from './config.ts';
+import { accessModes, logLevels, onPulls } from './config.ts';
 import {
   baseUrl,
   destination,
@@ -67,6 +67,8 @@ const upstream = keysOf({
   default: flag().default(false),
   ...login,
   shareCredentials: flag().default(false),
+  access: oneOf(accessModes).default('shared'),
+  accessTtl: duration({ max: '1h' }).prefault('60s'),
   repositoryPrefix: freeText('a repository path, as in proxy/hub', isRepository).optional(),
   tls: keysOf({
     caFile: fileName().optional(),

@@ -7,6 +7,8 @@ export interface UpstreamAddress {
   /** Values of `Host`, with or without port, that mean this upstream. */
   readonly virtualHosts: readonly string[];
   readonly isDefault: boolean;
+  /** `passthrough`: what its callers may see is asked there with their own logins. */
+  readonly access?: 'shared' | 'passthrough';
 }
 
 /** The closed list; the parts of the configuration fit it as they are. */
@@ -19,6 +21,8 @@ export interface AddressIndex {
   findByName(text: string): string | undefined;
   findByHost(host: string): string | undefined;
   readonly defaultUpstream: string;
+  /** Whether clients' logins are let through to this upstream. */
+  isPassthrough(upstream: string): boolean;
 }
 
 /** @throws TypeError for an empty list, which the configuration does not let through. */
@@ -34,6 +38,7 @@ export function createAddressIndex(book: AddressBook): AddressIndex {
     book.upstreams.find((upstream) => upstream.name === 'docker.io') ??
     book.upstreams[0];
   if (chosen === undefined) throw new TypeError('a mirror needs at least one upstream');
+  const passthrough = new Set(book.upstreams.filter(({ access }) => access === 'passthrough').map(({ name }) => name));
   return {
     findByName: (text) => (isPlain(text) ? byName.get(text.toLowerCase()) : undefined),
     findByHost(host) {
@@ -42,6 +47,7 @@ export function createAddressIndex(book: AddressBook): AddressIndex {
       return byHost.get(key) ?? byHost.get(key.replace(/:\d+$/, ''));
     },
     defaultUpstream: chosen.name,
+    isPassthrough: (upstream) => passthrough.has(upstream),
   };
 }
 

@@ -1,8 +1,9 @@
 // The pull side of the distribution API, as clients see it: requests in, pulls to the mirror, answers out.
 // May not know whether bytes come from the disk or from the network, nor where upstreams are.
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { Mirror } from '../mirror/mirror-api.ts';
+import type { ClientLogin } from '../mirror/pull.ts';
 import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { silentAudit, type Audit } from '../telemetry/audit.ts';
@@ -16,6 +17,7 @@ import { writeError } from './error-response.ts';
 import { openExchange, type Exchange } from './exchange.ts';
 import { commonHeaders, headerNames, setHeaders } from './headers.ts';
 import { answerCatalog, answerReferrers, answerTags } from './listings.ts';
+import { findClientLogin, wantsChallenge } from './client-login.ts';
 import { answerManifest } from './manifests.ts';
 import { createRecalledAnswers } from './recalled.ts';
 import { auditFailure, findRefusal, type AuditTarget } from './refusals.ts';
@@ -166,13 +168,25 @@ async function answer(exchange: Exchange, addresses: AddressIndex, options: Mirr
   const route = parseRoute({ method, target, host: headers.host }, addresses);
   exchange.route = route;
   if (route.namespace !== undefined) response.setHeader(headerNames.namespace, route.namespace);
-  await answerRoute(exchange, route, options);
+  if (route.endpoint === 'base' && addresses.isPassthrough(route.upstream)) requireLogin(headers);
+  const isPassthrough = 'pull' in route && addresses.isPassthrough(route.pull.upstream);
+  await answerRoute(exchange, route, { ...options, login: isPassthrough ? findClientLogin(headers) : undefined });
 }
 
-async function answerRoute(exchange: Exchange, route: Route, options: MirrorAppOptions): Promise<void> {
-  const { mirror } = options;
+/** Some clients log in only where this answer asks for it; none is checked before it is known for what. */
+function requireLogin(headers: IncomingHttpHeaders): void {
+  if (!wantsChallenge(headers)) return;
+  throw new MirrorError({ kind: 'login-required', message: 'this registry may ask for a login' });
+}
+
+async function answerRoute(
+  exchange: Exchange,
+  route: Route,
+  options: MirrorAppOptions & { readonly login: ClientLogin | undefined },
+): Promise<void> {
+  const { mirror, login } = options;
   const hops = hopsOf(exchange.response.req);
-  const arrival = hops.length === 0 ? {} : { hops };
+  const arrival = { ...(hops.length === 0 ? {} : { hops }), ...(login === undefined ? {} : { login }) };
   switch (route.endpoint) {
     case 'base':
       return answerBase(exchange);

@@ -15,6 +15,7 @@ export interface ErrorRow {
     | 'NAME_INVALID'
     | 'NAME_UNKNOWN'
     | 'TOOMANYREQUESTS'
+    | 'UNAUTHORIZED'
     | 'UNAVAILABLE'
     | 'UNKNOWN'
     | 'UNSUPPORTED'
@@ -24,6 +25,8 @@ export interface ErrorRow {
 }
 
 const retryAfterMs = 5_000;
+/** RFC 7617. Ours alone: an upstream's challenge never gets to a client. */
+const basicChallenge = 'Basic realm="Stowage", charset="UTF-8"';
 
 export const errorTable: Readonly<Record<MirrorErrorKind, ErrorRow>> = {
   'name-invalid': { status: 400, code: 'NAME_INVALID' },
@@ -32,6 +35,7 @@ export const errorTable: Readonly<Record<MirrorErrorKind, ErrorRow>> = {
   'page-invalid': { status: 400, code: 'UNSUPPORTED' },
   'endpoint-unknown': { status: 404, code: 'UNSUPPORTED' },
   'method-unsupported': { status: 405, code: 'UNSUPPORTED' },
+  'login-required': { status: 401, code: 'UNAUTHORIZED' },
   'upstream-unknown': { status: 404, code: 'NAME_UNKNOWN' },
   'manifest-unknown': { status: 404, code: 'MANIFEST_UNKNOWN' },
   'blob-unknown': { status: 404, code: 'BLOB_UNKNOWN' },
@@ -70,6 +74,7 @@ export function writeError(response: ServerResponse, error: unknown): void {
   response.setHeader(headerNames.cacheControl, 'no-store');
   const waitMs = known?.retryAfterMs ?? row.retryAfterMs;
   if (waitMs !== undefined) response.setHeader(headerNames.retryAfter, wholeSeconds(waitMs));
+  if (known?.kind === 'login-required') response.setHeader(headerNames.wwwAuthenticate, basicChallenge);
   if (known?.kind === 'method-unsupported') response.setHeader(headerNames.allow, 'GET, HEAD');
   if (known?.kind === 'range-invalid' && known.sizeBytes !== undefined) {
     response.setHeader(headerNames.contentRange, `bytes */${known.sizeBytes}`);

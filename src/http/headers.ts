@@ -24,6 +24,7 @@ export const headerNames = {
   namespace: 'OCI-Namespace',
   retryAfter: 'Retry-After',
   warning: 'Warning',
+  wwwAuthenticate: 'WWW-Authenticate',
 } as const;
 
 /** Sent with every answer; clients of the Docker era look for it. */

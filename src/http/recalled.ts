@@ -6,6 +6,7 @@ import type { Outcome } from '../mirror/pull.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { AddressIndex } from './address-book.ts';
 import { listBlobHeaders } from './blobs.ts';
+import { findClientLogin } from './client-login.ts';
 import { commonHeaders, headerNames, type HeaderList } from './headers.ts';
 import { listManifestHeaders } from './manifests.ts';
 import type { RequestReports } from './request-log.ts';
@@ -83,9 +84,23 @@ function isPlain({ method, headers }: IncomingMessage, { socket }: ServerRespons
   return socket !== null && socket.writableLength === 0;
 }
 
+/** The route is kept and the login is not. */
+function withLogin(
+  route: ContentRoute,
+  { headers }: IncomingMessage,
+  { findAddresses }: Pick<RecalledOptions, 'findAddresses'>,
+): ContentRoute {
+  if (headers.authorization === undefined || !findAddresses().isPassthrough(route.pull.upstream)) return route;
+  const login = findClientLogin(headers);
+  if (login === undefined) return route;
+  return route.endpoint === 'manifest'
+    ? { ...route, pull: { ...route.pull, login } }
+    : { ...route, pull: { ...route.pull, login } };
+}
+
 function answer(route: ContentRoute, response: ServerResponse, options: RecalledOptions): boolean {
   const startedMs = options.clock.monotonicMs();
-  const served = recall(route, options.mirror);
+  const served = recall(withLogin(route, response.req, options), options.mirror);
   if (served === undefined) return false;
   const isHead = response.req.method === 'HEAD';
   response.once('close', () => {

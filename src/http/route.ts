@@ -19,8 +19,9 @@ interface Routed {
 }
 
 export type Route = Routed &
+  /** `upstream`: the one that is addressed. */
   (
-    | { readonly endpoint: 'base' }
+    | { readonly endpoint: 'base'; readonly upstream: string }
     | { readonly endpoint: 'catalog'; readonly upstream: string | undefined; readonly page: Page }
     | { readonly endpoint: 'manifest'; readonly pull: ManifestPull }
     | { readonly endpoint: 'blob'; readonly pull: BlobPull }
@@ -102,7 +103,9 @@ type Endpoint = Route extends infer Each ? (Each extends Route ? Omit<Each, keyo
 
 /** From the right, because a repository may have a component called blobs, manifests, tags or referrers. */
 function parseEndpoint(components: readonly string[], query: URLSearchParams, addressing: Addressing): Endpoint {
-  if (components.length === 0 || (components.length === 1 && components[0] === '')) return { endpoint: 'base' };
+  if (components.length === 0 || (components.length === 1 && components[0] === '')) {
+    return { endpoint: 'base', upstream: addressing.chosen ?? addressing.addresses.defaultUpstream };
+  }
   if (components.length === 1 && components[0] === '_catalog') {
     return { endpoint: 'catalog', upstream: addressing.chosen, page: parsePage(query) };
   }

@@ -5,6 +5,16 @@ import type { Upstream } from '../upstream/upstream.ts';
 export interface Door {
   readonly upstream: Upstream;
   readonly repository: string;
+  /**
+   * Nobody has said lately that whoever comes in here may see the repository: only what is public goes out, whatever
+   * links there are.
+   */
+  readonly isGuest?: boolean;
+}
+
+/** Whoever comes in with a login of its own shares no question with others, whose answer may be another. */
+export function audienceOf({ upstream }: Door): 'anybody' | 'callers' {
+  return upstream.account === undefined ? 'anybody' : 'callers';
 }
 
 export function repositoryOf(door: Door): RepositoryId {

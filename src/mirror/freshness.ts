@@ -5,7 +5,7 @@ import type { Catalog, TagRecord } from '../store/catalog.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { manifestUnknown } from './absent.ts';
-import { repositoryOf, type Door } from './door.ts';
+import { audienceOf, repositoryOf, type Door } from './door.ts';
 import { serveManifest, type LoadedManifest, type ManifestPulls } from './manifest-pulls.ts';
 import type { Misses } from './misses.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
@@ -234,7 +234,7 @@ export class Freshness {
 
 /** No name holds a space. */
 function keyOf(door: Door, tag: string): string {
-  return `${door.upstream.name} ${door.repository} ${tag}`;
+  return `${door.upstream.name} ${door.repository} ${audienceOf(door)} ${tag}`;
 }
 
 interface Judgement {

@@ -7,7 +7,7 @@ import type { Recent } from '../store/recent.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { FetchedManifest, TagPage } from '../upstream/upstream.ts';
 import { hideDenial, manifestUnknown } from './absent.ts';
-import type { Door } from './door.ts';
+import { audienceOf, type Door } from './door.ts';
 import type { FreshnessLimits } from './freshness.ts';
 import type { Outcome, ServedReferrers, ServedTags } from './pull.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -84,13 +84,14 @@ export class Listings {
       return { value: known.value, outcome: 'hit', warning: undefined };
     }
     try {
-      const value = (await this.#fetches.run(key, fetch)) as Value;
+      const value = (await this.#fetches.run([...key, audienceOf(door)], fetch)) as Value;
       // Not waited for: a cache that hangs holds up nobody.
       void recent.set(text, { value, checkedMs: clock.monotonicMs() } satisfies Listed<Value>, keepMs);
       return { value, outcome: 'miss', warning: undefined };
     } catch (error) {
-      if (isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) void recent.remove(text);
-      else if (known !== undefined && !isAbsent(known.value)) {
+      if (isMirrorError(error, 'manifest-unknown', 'blob-unknown', 'upstream-denied')) {
+        if (!error.isDenial || audienceOf(door) === 'anybody') void recent.remove(text);
+      } else if (known !== undefined && !isAbsent(known.value)) {
         return { value: known.value, outcome: 'stale', warning: 'the upstream cannot be asked; the list may be old' };
       }
       throw hideDenial(error, manifestUnknown);

@@ -10,7 +10,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
 import type { FetchedManifest, ManifestOptions } from '../upstream/upstream.ts';
 import { hideDenial, manifestUnknown } from './absent.ts';
-import { repositoryOf, type Door } from './door.ts';
+import { audienceOf, repositoryOf, type Door } from './door.ts';
 import { withRoom, type Space } from './fill/fill-context.ts';
 import type { Misses } from './misses.ts';
 import type { Outcome, ServedManifest } from './pull.ts';
@@ -123,7 +123,7 @@ export class ManifestPulls {
   /** Fetches by digest, verifies and keeps. @throws MirrorError `content-mismatch` when it is something else */
   async fetch(door: Door, digest: Digest, options: ManifestOptions = {}): Promise<LoadedManifest> {
     // Nobody who must have it waits for a fetch that may be refused.
-    const key = [door.upstream.name, door.repository, digest, options.isOptional === true];
+    const key = [door.upstream.name, door.repository, audienceOf(door), digest, options.isOptional === true];
     return await this.#fetches.run(key, async () => {
       const fetched = await door.upstream.getManifest(door.repository, { type: 'digest', digest }, options);
       return await this.keep(door, digest, fetched);

@@ -1,5 +1,5 @@
 // The mirror: every caching decision. Knows no sockets, paths, status codes or headers.
-import { isMirrorError, MirrorError } from '../oci/errors.ts';
+import { isMirrorError } from '../oci/errors.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore } from '../store/content-store.ts';
 import type { Inventory } from '../store/inventory.ts';
@@ -15,6 +15,7 @@ import { BufferPool } from './fill/buffer-pool.ts';
 import { Bypasses } from './fill/bypass.ts';
 import { ConnectionSlots } from './fill/connection-slots.ts';
 import type { Door } from './door.ts';
+import { Entrance } from './entrance.ts';
 import type { Space } from './fill/fill-context.ts';
 import { FillAdmission } from './fill/fill-admission.ts';
 import type { FillLimits } from './fill/fill-limits.ts';
@@ -24,7 +25,7 @@ import { Listings } from './listings.ts';
 import { ManifestPulls, serveManifest } from './manifest-pulls.ts';
 import { Misses } from './misses.ts';
 import type { Mirror } from './mirror-api.ts';
-import type { Arrival } from './pull.ts';
+import type { BlobPull, ManifestPull } from './pull.ts';
 import { Visibility } from './visibility.ts';
 
 const readBufferBytes = 64 * 1024 * 1024;
@@ -47,6 +48,8 @@ export interface MirrorOptions {
   readonly meter: Meter;
   readonly events: Pick<Events, 'publish'>;
   freshnessOf(upstream: string): FreshnessLimits;
+  /** As of `EntranceOptions`. */
+  accessTtlOf(upstream: string): number | undefined;
 }
 
 /** The mirror over a store and upstreams that are ready. The caller closes these after the mirror. */
@@ -83,47 +86,58 @@ export function createMirror(options: MirrorOptions): Mirror {
   });
   const freshness = new Freshness({ ...options, manifests, misses, limitsOf: options.freshnessOf });
   const listings = new Listings({ ...options, limitsOf: options.freshnessOf });
-  const doorOf = (arrival: Arrival): Door => findDoor(options.upstreams, arrival);
+  const entrance = new Entrance({ ...options, limitsOf: options.freshnessOf });
+  const pass = async <Result>(pull: ManifestPull, act: (door: Door) => Promise<Result>): Promise<Result> =>
+    await entrance.pass(pull, { kind: 'manifest', reference: pull.reference }, act);
+  const passForBlob = async <Result>(pull: BlobPull, act: (door: Door) => Promise<Result>): Promise<Result> =>
+    await entrance.pass(pull, { kind: 'blob', digest: pull.digest }, act);
 
   return {
-    recallManifest({ reference, ...repository }) {
-      const door = doorOf(repository);
+    recallManifest(pull) {
+      const { reference } = pull;
+      const door = entrance.findDoor(pull, { kind: 'manifest', reference });
+      if (door === undefined) return undefined;
       if (reference.type === 'tag') return freshness.recall(door, reference.tag);
       const manifest = manifests.recall(door, reference.digest);
       return manifest && serveManifest(manifest, 'hit');
     },
-    recallBlob: (pull) => blobs.recall(doorOf(pull), pull.digest),
-    async getManifest({ reference, ...repository }) {
-      const door = doorOf(repository);
-      if (reference.type === 'tag') return await freshness.get(door, reference.tag);
-      return await manifests.get(door, reference.digest);
+    recallBlob(pull) {
+      const door = entrance.findDoor(pull, { kind: 'blob', digest: pull.digest });
+      return door && blobs.recall(door, pull.digest);
     },
-    async checkManifest({ reference, ...repository }) {
-      const door = doorOf(repository);
-      if (reference.type === 'tag') return await freshness.check(door, reference.tag);
-      return await manifests.get(door, reference.digest);
-    },
-    async headManifest({ reference, ...repository }) {
-      const door = doorOf(repository);
-      if (reference.type === 'tag') return await freshness.head(door, reference.tag);
-      return await manifests.head(door, reference.digest);
-    },
-    getBlob: async (pull, demand, signal) => await blobs.get(doorOf(pull), pull.digest, demand, signal),
-    headBlob: async (pull) => await blobs.head(doorOf(pull), pull.digest),
-    hasContent: async (pull) => await blobs.has(doorOf(pull), pull.digest),
+    getManifest: async (pull) =>
+      await pass(pull, async (door) => {
+        if (pull.reference.type === 'tag') return await freshness.get(door, pull.reference.tag);
+        return await manifests.get(door, pull.reference.digest);
+      }),
+    checkManifest: async (pull) =>
+      await pass(pull, async (door) => {
+        if (pull.reference.type === 'tag') return await freshness.check(door, pull.reference.tag);
+        return await manifests.get(door, pull.reference.digest);
+      }),
+    headManifest: async (pull) =>
+      await pass(pull, async (door) => {
+        if (pull.reference.type === 'tag') return await freshness.head(door, pull.reference.tag);
+        return await manifests.head(door, pull.reference.digest);
+      }),
+    getBlob: async (pull, demand, signal) =>
+      await passForBlob(pull, async (door) => await blobs.get(door, pull.digest, demand, signal)),
+    headBlob: async (pull) => await passForBlob(pull, async (door) => await blobs.head(door, pull.digest)),
+    hasContent: async (pull) => await passForBlob(pull, async (door) => await blobs.has(door, pull.digest)),
     whenFilled: async (digest) => await fills.whenEnded(digest),
     parkUnread: async (digest) => await fills.parkUnread(digest),
-    listTags: async (pull) => await listings.tags(doorOf(pull), pull),
-    listReferrers: async (pull) => await listings.referrers(doorOf(pull), pull.digest, pull.artifactType),
-    listCatalog: () => catalog.listPublicRepositories(),
+    listTags: async (pull) =>
+      await entrance.pass(pull, { kind: 'list' }, async (door) => await listings.tags(door, pull)),
+    listReferrers: async (pull) =>
+      await entrance.pass(
+        pull,
+        { kind: 'list' },
+        async (door) => await listings.referrers(door, pull.digest, pull.artifactType),
+      ),
+    listCatalog: () =>
+      catalog.listPublicRepositories().filter(({ upstream, repository }) => entrance.isOpen(upstream, repository)),
     stats: () => ({ fills: fills.count, readers: fills.readers, waiting: admission.waiting }),
     listFills: () => fills.list(),
     close: async () => await fills.close(),
   };
-}
-
-function findDoor(upstreams: Pick<Upstreams, 'find'>, { upstream: name, repository, hops = [] }: Arrival): Door {
-  const upstream = upstreams.find(name);
-  if (upstream !== undefined) return { upstream: upstream.through(hops), repository };
-  throw new MirrorError({ kind: 'upstream-unknown', message: 'no upstream of this name is configured' });
 }

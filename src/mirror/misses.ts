@@ -1,6 +1,6 @@
 import { isMirrorError } from '../oci/errors.ts';
 import type { Recent } from '../store/recent.ts';
-import { repositoryOf, type Door } from './door.ts';
+import { audienceOf, repositoryOf, type Door } from './door.ts';
 
 export interface MissesOptions {
   /** A cache of its own, so that whoever asks for a million names that do not exist pushes nothing else out. */
@@ -30,6 +30,8 @@ export class Misses {
   remember(door: Door, kind: Kind, reference: string, error: unknown): void {
     const { negativeTtlMs } = this.#options.limitsOf(door.upstream.name);
     if (!isMirrorError(error) || !error.isAbsence || negativeTtlMs === 0) return;
+    // What one caller may not see may be there for the next.
+    if (error.isDenial && audienceOf(door) === 'callers') return;
     void this.#options.misses.set(keyOf(door, kind, reference), true, negativeTtlMs);
   }
 
@@ -41,5 +43,5 @@ export class Misses {
 
 function keyOf(door: Door, kind: Kind, reference: string): string {
   const { upstream, repository } = repositoryOf(door);
-  return JSON.stringify([kind, upstream, repository, reference]);
+  return JSON.stringify([kind, upstream, repository, audienceOf(door), reference]);
 }

@@ -3,10 +3,18 @@ import type { Provenance } from '../oci/provenance.ts';
 import type { Reference, RepositoryId } from '../oci/reference.ts';
 import type { Span } from '../oci/span.ts';
 
+/** What a client says who it is. Held while its request runs, never kept, never logged. */
+export interface ClientLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
 /** Where a pull comes in, and how it came. */
 export interface Arrival extends RepositoryId {
   /** Other mirrors that it has come through, nearest last. */
   readonly hops?: readonly string[];
+  /** Looked at only where the upstream lets callers' logins through. */
+  readonly login?: ClientLogin;
 }
 
 /** A client's request, free of HTTP. */

@@ -3,7 +3,7 @@ import { isMirrorError } from '../oci/errors.ts';
 import type { Catalog, TagRecord } from '../store/catalog.ts';
 import type { FetchedManifest } from '../upstream/upstream.ts';
 import { manifestUnknown } from './absent.ts';
-import { repositoryOf, type Door } from './door.ts';
+import { audienceOf, repositoryOf, type Door } from './door.ts';
 import type { ManifestPulls } from './manifest-pulls.ts';
 import type { Misses } from './misses.ts';
 import { PendingTags } from './pending-tags.ts';
@@ -42,19 +42,22 @@ export class TagChecks {
 
   /** @throws MirrorError `manifest-unknown`, `upstream-denied`, and then the row is gone: an outage brings it not back */
   async ask(door: Door, tag: string, known: KnownTag | undefined): Promise<Verdict> {
-    return await this.#asking.run([door.upstream.name, door.repository, tag], async () => {
+    return await this.#asking.run([door.upstream.name, door.repository, audienceOf(door), tag], async () => {
       const order = ++this.#order;
       const { ages, catalog, misses } = this.#options;
       const time = ages.now();
       try {
         return { order, time, ...(await this.#ask(door, tag, known)) };
       } catch (error) {
+        const isDenial = isMirrorError(error) && error.isDenial;
         const isDenied = isMirrorError(error, 'upstream-denied');
         if (!isDenied && !isMirrorError(error, 'manifest-unknown', 'blob-unknown')) throw error;
         misses.remember(door, 'manifest', tag, error);
-        if (this.#isLatest(door, tag, order)) void catalog.removeTag(repositoryOf(door), tag);
+        // That one caller is sent away says nothing of the tag.
+        const isOfCaller = isDenial && audienceOf(door) === 'callers';
+        if (!isOfCaller && this.#isLatest(door, tag, order)) void catalog.removeTag(repositoryOf(door), tag);
         if (isDenied) throw error;
-        throw manifestUnknown();
+        throw manifestUnknown(isDenial);
       }
     });
   }

@@ -3,7 +3,7 @@ import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore, StoredObject } from '../store/content-store.ts';
-import { repositoryOf, type Door } from './door.ts';
+import { audienceOf, repositoryOf, type Door } from './door.ts';
 import type { Fill } from './fill/fill.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Source } from './fill/sources.ts';
@@ -24,7 +24,8 @@ export class Visibility {
 
   /** Whether stored content may leave through this door, as far as it is known without asking upstream. */
   isShown(object: StoredObject, door: Door): boolean {
-    return object.provenance === 'public' || this.#catalog.hasLink(repositoryOf(door), object.digest);
+    if (object.provenance === 'public') return true;
+    return door.isGuest !== true && this.#catalog.hasLink(repositoryOf(door), object.digest);
   }
 
   /** Returns when stored content may leave through this door. @throws MirrorError as for an absent blob, or 503 when nobody can say */
@@ -43,6 +44,7 @@ export class Visibility {
       if (fill.provenance === 'public' || source.provenance !== undefined) return;
       if (source.refusal !== undefined) throw source.refusal;
       if (fill.failure !== undefined) throw fill.failure;
+      if (source.upstream.account !== undefined && fill.sources.isProvenFor(source)) return;
       if (fill.state === 'bypassed' || fill.provenance === 'restricted') {
         fill.prove(source, await this.#ask(source, fill.digest, 'blob'));
         return;
@@ -62,7 +64,7 @@ export class Visibility {
   }
 
   async #ask(door: Door, digest: Digest, kind: 'blob' | 'manifest'): Promise<Provenance> {
-    const key = [door.upstream.name, door.repository, digest, kind];
+    const key = [door.upstream.name, door.repository, audienceOf(door), digest, kind];
     return await this.#checks.run(key, async () => await this.#head(door, digest, kind));
   }
 

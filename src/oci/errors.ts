@@ -9,6 +9,7 @@ export type MirrorErrorKind =
   | 'page-invalid'
   | 'endpoint-unknown'
   | 'method-unsupported'
+  | 'login-required'
   | 'upstream-unknown'
   | 'manifest-unknown'
   | 'blob-unknown'
@@ -44,6 +45,8 @@ export interface MirrorErrorOptions {
   readonly isAbsence?: boolean;
   /** True where our own login could not be used: nobody has said anything about the content. */
   readonly isLoginRefused?: boolean;
+  /** True where upstream does not let whoever asked into the repository; a plain absence says nothing of that. */
+  readonly isDenial?: boolean;
 }
 
 /** The one error that crosses folders. Anything else that is thrown is a bug. */
@@ -55,6 +58,7 @@ export class MirrorError extends Error {
   readonly isFinal: boolean;
   readonly isAbsence: boolean;
   readonly isLoginRefused: boolean;
+  readonly isDenial: boolean;
 
   constructor(options: MirrorErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -66,6 +70,7 @@ export class MirrorError extends Error {
     this.isFinal = options.isFinal ?? false;
     this.isAbsence = options.isAbsence ?? false;
     this.isLoginRefused = options.isLoginRefused ?? false;
+    this.isDenial = options.isDenial ?? false;
   }
 }
 

@@ -53,17 +53,22 @@ export function createDenial(
     const message = `${name} does not take the configured login`;
     return new MirrorError({ kind: 'upstream-paused', message, retryAfterMs: 60_000, isLoginRefused: true });
   }
-  if (!isLogin) return createUnknown(unknownKind, name, { isAbsence: isScopeVerdict });
+  if (!isLogin) return createUnknown(unknownKind, name, { isAbsence: isScopeVerdict, isDenial: true });
   return new MirrorError({
     kind: 'upstream-denied',
     message: `${name} denies access to this repository`,
     isFinal: true,
+    isDenial: true,
   });
 }
 
-function createUnknown(kind: UnknownKind, name: string, { isAbsence }: { readonly isAbsence: boolean }): MirrorError {
+function createUnknown(
+  kind: UnknownKind,
+  name: string,
+  facts: { readonly isAbsence: boolean; readonly isDenial?: boolean },
+): MirrorError {
   const what = kind === 'blob-unknown' ? 'blob' : 'manifest';
-  return new MirrorError({ kind, message: `the ${what} is unknown to ${name}`, isFinal: true, isAbsence });
+  return new MirrorError({ kind, message: `the ${what} is unknown to ${name}`, isFinal: true, ...facts });
 }
 
 function failure(

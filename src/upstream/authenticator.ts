@@ -4,15 +4,13 @@ import type { Log } from '../telemetry/log.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import type { Credentials, Login } from './credentials.ts';
 import { MirrorError } from '../oci/errors.ts';
+import { accountOf, type Identity } from './identity.ts';
 import { judgeRealm } from './realm.ts';
 import { discardBody } from './response-body.ts';
 import { TokenCache } from './token-cache.ts';
 import type { Pressure } from './pressure.ts';
 import { requestToken } from './token-request.ts';
 import type { Transport } from './transport.ts';
-
-/** Whether a request goes with the login or as anybody's. */
-export type Identity = 'anonymous' | 'login';
 
 export interface Authorization {
   /** The header's value; undefined: none is needed so far. */
@@ -53,7 +51,7 @@ interface BearerChallenge {
   readonly literalScope: string | undefined;
 }
 
-/** Logins and tokens of one upstream URL. Nothing a client sends gets in here. */
+/** Logins and tokens of one upstream URL. Of what clients send, only a login that is passed through gets in here, and is not kept. */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #tokens: TokenCache;
@@ -76,7 +74,7 @@ export class Authenticator {
 
   /** What the first attempt goes with: a token that is at hand, or Basic where it is known to be wanted. */
   async findAuthorization(identity: Identity, repository: string): Promise<Authorization> {
-    const login = identity === 'login' ? await this.#findLogin() : undefined;
+    const login = await this.#findLoginOf(identity);
     const isLoginUnusable = identity === 'login' && login === undefined;
     if (this.#bearer !== undefined) {
       const plan = this.#plan(this.#bearer, repository, login);
@@ -169,7 +167,7 @@ export class Authenticator {
   async #answerBasic(challenges: readonly Challenge[], identity: Identity, sent: Authorization): Promise<Answer> {
     const isBasic = challenges.some(({ scheme }) => scheme === 'basic') || (challenges.length === 0 && this.#isBasic);
     if (isBasic) this.#isBasic = true;
-    const login = isBasic && identity === 'login' ? await this.#findLogin() : undefined;
+    const login = isBasic ? await this.#findLoginOf(identity) : undefined;
     if (login === undefined || login.identityToken !== undefined) {
       return { type: 'denied', authorization: { ...sent, isLoginUnusable: identity === 'login' && isBasic } };
     }
@@ -183,24 +181,30 @@ export class Authenticator {
     sent: Authorization,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const login = identity === 'login' ? await this.#findLogin() : undefined;
+    const login = await this.#findLoginOf(identity);
     const plan = this.#plan(challenge, repository, login);
     if (plan === undefined) throw this.#refusedRealm();
     if (sent.header !== undefined) this.#tokens.drop(plan.key, sent.header.slice('Bearer '.length));
     const known = this.#tokens.find(plan.key);
     if (known !== undefined) return { type: 'authorization', ...bearer(known, plan.basic !== undefined, identity) };
     const { transport, pressure } = this.#options;
-    const answer = await this.#tokens.fetch(plan.key, () => requestToken(transport, pressure, plan), signal);
+    const answer = await this.#tokens.fetch(
+      plan.key,
+      () => requestToken(transport, pressure, { ...plan, account: accountOf(plan.hasLogin ? identity : 'anonymous') }),
+      signal,
+    );
     if (answer.type === 'granted') {
-      if (plan.basic !== undefined) {
+      if (plan.hasLogin && identity === 'login') {
         this.#refused = undefined;
         this.#reportHealth(undefined);
       }
       return { type: 'authorization', ...bearer(answer.token, plan.basic !== undefined, identity) };
     }
     if (plan.basic !== undefined && answer.status !== 403) {
-      if ((await this.findRenewedLogin(plan.basic)) === undefined) await this.refuseLogin();
-      return await this.#getToken(challenge, identity, repository, { ...sent, header: undefined }, signal);
+      const isOurs = identity === 'login';
+      if (isOurs && (await this.findRenewedLogin(plan.basic)) === undefined) await this.refuseLogin();
+      const next = isOurs ? identity : 'anonymous';
+      return await this.#getToken(challenge, next, repository, { ...sent, header: undefined }, signal);
     }
     // 403, or 401 to nobody: the service's word on this repository (ghcr.io hides packages so).
     const isLogin = plan.basic !== undefined;
@@ -218,7 +222,13 @@ export class Authenticator {
     const service = challenge.service ?? realm.url.hostname;
     const scope = challenge.literalScope ?? `repository:${repository}:pull`;
     const key = JSON.stringify([realm.url.href, service, scope, usable?.account ?? null]);
-    return { realm: realm.url, service, scope, basic: usable?.basic, identityToken: usable?.identityToken, key };
+    const { basic, identityToken } = usable ?? { basic: undefined, identityToken: undefined };
+    return { realm: realm.url, service, scope, basic, identityToken, hasLogin: usable !== undefined, key };
+  }
+
+  async #findLoginOf(identity: Identity): Promise<Login | undefined> {
+    if (identity === 'anonymous') return undefined;
+    return identity === 'login' ? await this.#findLogin() : identity;
   }
 
   /** Undefined without a login, and while it is refused or cannot be read. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../telemetry/clock.ts';
 import type { PasswordLoginOptions, PasswordSource } from './options.ts';
+import type { CallerLogin } from './upstream.ts';
 
 export interface Login {
   /** The value of an Authorization header. */
@@ -10,6 +11,12 @@ export interface Login {
   readonly account: string;
   /** In place of a password: only a token service takes it, and only by POST. */
   readonly identityToken: string | undefined;
+}
+
+/** A caller's login; `account` is another in each session. */
+export interface CallerIdentity extends Login {
+  /** The caller's key. */
+  readonly caller: string;
 }
 
 /** What a helper names in place of a user when the secret is an identity token. */
@@ -38,6 +45,12 @@ export function toLogin(username: string, secret: string): Login {
     account: createHash('sha256').update(pair).digest('base64'),
     identityToken: username === tokenUser ? secret : undefined,
   };
+}
+
+/** A client's own login: its account is the caller's key, so that nothing that is kept by account holds more than that. */
+export function toCallerIdentity({ key, session, username, password }: CallerLogin): CallerIdentity {
+  const pair = Buffer.from(`${username}:${password}`).toString('base64');
+  return { basic: `Basic ${pair}`, account: `${key} ${session}`, identityToken: undefined, caller: key };
 }
 
 function createPasswordReader(source: PasswordSource, clock: Clock): () => Promise<string> {

@@ -4,7 +4,7 @@ import { maxManifestBytes } from '../oci/manifest.ts';
 import { essenceOf, isManifestType, manifestAccept } from '../oci/media-type.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import { createAnswerError } from './answer-error.ts';
-import type { Identity } from './authenticator.ts';
+import type { Identity } from './identity.ts';
 import type { Registry, RegistryAnswer } from './registry-request.ts';
 import { discardBody, discardHead, findLength, readBody } from './response-body.ts';
 import type { FetchedManifest, ManifestHead, ManifestOptions } from './upstream.ts';

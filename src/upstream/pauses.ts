@@ -4,7 +4,13 @@ import type { Clock } from '../telemetry/clock.ts';
 export type PressureClass = 'manifests' | 'blobs' | 'tokens';
 
 /** Whose limit a request counts against. */
-export type Account = 'anonymous' | 'login';
+export type Account = 'anonymous' | 'login' | CallerAccount;
+/** A client whose own login is passed through: its limits are nobody else's. */
+export type CallerAccount = `caller ${string}`;
+
+export function isCallerAccount(account: Account): account is CallerAccount {
+  return account.startsWith('caller ');
+}
 
 export const pressureClasses: readonly PressureClass[] = ['manifests', 'blobs', 'tokens'];
 
@@ -40,6 +46,8 @@ interface Entry {
 
 const firstPauseMs = 5_000;
 const longestChosenMs = 60_000;
+/** Of all accounts together. */
+const maxEntries = 1_000;
 /** Added on top, never taken off: nobody comes back earlier than asked, and not all in the same moment. */
 const jitter = 0.1;
 
@@ -65,8 +73,11 @@ export class Pauses {
     return { class: pressureClass, account, isThrottled: entry.isThrottled, leftMs: Math.ceil(leftMs) };
   }
 
+  /** But for those of callers: they are many, and nobody else's business. */
   list(): readonly Pause[] {
-    return [...this.#entries.values()].flatMap(({ class: name, account }) => this.find(name, account) ?? []);
+    return [...this.#entries.values()].flatMap(({ class: name, account }) =>
+      isCallerAccount(account) ? [] : (this.find(name, account) ?? []),
+    );
   }
 
   /** Notes an answer; whether it began a pause (those that were under way with the first only prolong it). */
@@ -76,12 +87,21 @@ export class Pauses {
     if (facts.status === 429 || (facts.status === 503 && facts.retryAfterMs !== undefined)) {
       const isUnderWay = entry !== undefined && facts.sentMs <= entry.sinceMs;
       this.#entries.set(key, this.#createEntry(facts, entry, isUnderWay));
+      this.#forgetOldCallers();
       return !isUnderWay;
     }
     // Challenges (401) come before the limit is looked at, and say nothing.
     const isSuccess = facts.status < 400 || facts.status === 404;
     if (isSuccess && entry !== undefined && facts.sentMs > entry.sinceMs) this.#entries.delete(key);
     return false;
+  }
+
+  /** Whoever makes up logins must not fill the memory. */
+  #forgetOldCallers(): void {
+    for (const [key, { account }] of this.#entries) {
+      if (this.#entries.size <= maxEntries) break;
+      if (isCallerAccount(account)) this.#entries.delete(key);
+    }
   }
 
   #createEntry(facts: PauseFacts, before: Entry | undefined, isUnderWay: boolean): Entry {

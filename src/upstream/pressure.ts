@@ -1,7 +1,7 @@
 import { MirrorError } from '../oci/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createBreakers } from './breakers.ts';
-import { Pauses, type Account, type Pause, type PressureClass } from './pauses.ts';
+import { isCallerAccount, Pauses, type Account, type Pause, type PressureClass } from './pauses.ts';
 import { RateBudget } from './rate-budget.ts';
 import type { RedirectResponse } from './redirects.ts';
 import { findRetryAfterMs } from './retry-after.ts';
@@ -65,6 +65,7 @@ export function createPressure(options: PressureOptions): Pressure {
   const admit = (wish: Wish): void => {
     const pause = pauses.find(classes[wish.kind], wish.account);
     if (pause !== undefined) throw createPauseError(pause, upstream);
+    if (isCallerAccount(wish.account)) return;
     const waitMs = wish.isOptional === true && wish.isCounted === true ? budget.findWaitMs(wish.account) : undefined;
     if (waitMs !== undefined) throw createReserveError(upstream, waitMs);
   };
@@ -74,17 +75,19 @@ export function createPressure(options: PressureOptions): Pressure {
       admit(wish);
       const { kind, account } = wish;
       const sentMs = clock.monotonicMs();
-      const spent = wish.isCounted === true ? budget.spend(account) : undefined;
+      const isOurs = !isCallerAccount(account);
+      const spent = wish.isCounted === true && isOurs ? budget.spend(account) : undefined;
       const response = await send().finally(() => spent?.end());
       // Storage is not the registry: its limits are answered by asking the registry for another place.
       if (kind === 'blob' && response.isForeign) return response;
       const { status, headers } = response;
-      if (kind === 'manifest') budget.read(account, headers);
+      if (kind === 'manifest' && isOurs) budget.read(account, headers);
       const retryAfterMs = findRetryAfterMs(headers['retry-after'] ?? headers['x-retry-after'], clock.wallMs());
       const isNew = pauses.note({ class: classes[kind], account, status, retryAfterMs, sentMs });
       if (status !== 429 && (status !== 503 || retryAfterMs === undefined)) return response;
       const waitMs = pauses.find(classes[kind], account)?.leftMs;
-      const facts = { upstream, host: baseUrl.host, class: classes[kind], account, status, waitMs };
+      const whose = isOurs ? account : 'caller';
+      const facts = { upstream, host: baseUrl.host, class: classes[kind], account: whose, status, waitMs };
       if (isNew) {
         log.warn(facts, 'the upstream wants to be left alone; requests of this class pause');
         options.onChange();

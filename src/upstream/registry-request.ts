@@ -1,7 +1,9 @@
 import type { Provenance } from '../oci/provenance.ts';
 import { blamesScope } from './challenge.ts';
 import { createDenial, type UnknownKind } from './answer-error.ts';
-import type { Authenticator, Authorization, Identity } from './authenticator.ts';
+import type { Authenticator, Authorization } from './authenticator.ts';
+import type { CallerIdentity } from './credentials.ts';
+import { accountOf, type Identity } from './identity.ts';
 import type { PressedResponse, Pressure, Wish } from './pressure.ts';
 import { followRedirects } from './redirects.ts';
 import { discardBody } from './response-body.ts';
@@ -80,6 +82,16 @@ export function askThrough(registry: Registry, hops: readonly string[]): Registr
   return { ...registry, ask: (request) => registry.ask({ ...request, hops }) };
 }
 
+/** The same registry, asked for a caller with that caller's own login, whatever the request is about. */
+export function askAs(registry: Registry, login: CallerIdentity): Registry {
+  return {
+    ...registry,
+    hasLogin: true,
+    sharesLogin: true,
+    ask: (request) => registry.ask({ ...request, identity: login }),
+  };
+}
+
 async function askWithAuthorization(options: RegistryOptions, request: RegistryRequest): Promise<RegistryAnswer> {
   const { authenticator, transport } = options;
   const { identity, repository, signal, unknownKind } = request;
@@ -89,7 +101,8 @@ async function askWithAuthorization(options: RegistryOptions, request: RegistryR
     const response = await sendOnce(options, request, sent);
     if (isBasic(sent) && !response.isForeign && (response.status === 400 || response.status === 401)) {
       discardBody(response, transport);
-      const renewed = isRenewed ? undefined : await authenticator.findRenewedLogin(sent.header);
+      const isOurs = identity === 'login' && !isRenewed;
+      const renewed = isOurs ? await authenticator.findRenewedLogin(sent.header) : undefined;
       if (renewed !== undefined) {
         isRenewed = true;
         sent = renewed;
@@ -98,7 +111,7 @@ async function askWithAuthorization(options: RegistryOptions, request: RegistryR
       return await askWithoutLogin(options, request, response.status);
     }
     if (response.isForeign || response.status !== 401) {
-      if (sent.isLogin && response.status < 400) authenticator.acceptLogin();
+      if (sent.isLogin && identity === 'login' && response.status < 400) authenticator.acceptLogin();
       return createAnswer(options, response, sent);
     }
     discardBody(response, transport);
@@ -119,10 +132,12 @@ async function askWithoutLogin(
   request: RegistryRequest,
   status: number,
 ): Promise<RegistryAnswer> {
-  const bare: Authorization = { header: undefined, isLogin: false, isLoginUnusable: true };
+  // A caller's login is the caller's affair: that it is refused is upstream's word on the caller.
+  const isOurs = request.identity === 'login';
+  const bare: Authorization = { header: undefined, isLogin: false, isLoginUnusable: isOurs };
   const response = await sendOnce(options, request, bare);
   if (status === 400 && response.status === 400) return createAnswer(options, response, bare);
-  await options.authenticator.refuseLogin();
+  if (isOurs) await options.authenticator.refuseLogin();
   if (response.status !== 401 || response.isForeign) return createAnswer(options, response, bare);
   discardBody(response, options.transport);
   throw createDenial(bare, request.unknownKind, options.transport.name);
@@ -156,7 +171,7 @@ async function sendOnce(
 
 /** Where the login cannot be used, upstream counts us among anybody. */
 function createWish({ kind, method, identity, isOptional = false }: RegistryRequest, sent: Authorization): Wish {
-  const account = identity === 'login' && !sent.isLoginUnusable ? 'login' : 'anonymous';
+  const account = sent.isLoginUnusable ? 'anonymous' : accountOf(identity);
   return { kind, account, isCounted: kind === 'manifest' && method === 'GET', isOptional };
 }
 

@@ -3,11 +3,12 @@ import { MirrorError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Health } from '../telemetry/health.ts';
 import { headBlob, openBlob, type Shortcuts } from './blob-requests.ts';
+import { toCallerIdentity } from './credentials.ts';
 import { listReferrers, listTags } from './listing-requests.ts';
 import { findChangedManifest, getManifest, headManifest } from './manifest-requests.ts';
 import type { UpstreamContext, UpstreamOptions } from './options.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
-import { askThrough, type Registry } from './registry-request.ts';
+import { askAs, askThrough, type Registry } from './registry-request.ts';
 import type { UpstreamStatus } from './upstream-status.ts';
 import type { BlobStream, BlobTransfer, FetchedManifest, OpenBlobOptions, Upstream } from './upstream.ts';
 
@@ -50,7 +51,7 @@ export function createRegistryUpstream(options: UpstreamOptions, shared: Upstrea
 }
 
 /** An upstream as pulls see it that have come the same way. */
-function createView(options: UpstreamOptions, clients: readonly RegistryClient[]): Upstream {
+function createView(options: UpstreamOptions, clients: readonly RegistryClient[], account?: string): Upstream {
   const tagSources = clients.filter(({ isTagSource }) => isTagSource);
   const sourcesOf = ({ type }: Reference) => (type === 'tag' ? tagSources : clients);
   const prefix = options.repositoryPrefix === undefined ? '' : `${options.repositoryPrefix}/`;
@@ -59,6 +60,7 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
     name: options.name,
     sharesCredentials: options.shareCredentials,
     hasLogin: clients.some(({ hasLogin }) => hasLogin),
+    account,
     headManifest(name, reference, how = {}) {
       const question = { ...how, repository: prefix + name, reference };
       return inOrder(sourcesOf(reference), ({ registry }) => headManifest(registry, question));
@@ -86,17 +88,27 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
       findInOrder(tagSources, ({ registry }) => listReferrers(registry, prefix + repository, digest)),
     through(hops) {
       if (hops.length === 0) return view;
-      const throughHops = ({ registry, ...client }: RegistryClient) => ({
-        ...client,
-        registry: askThrough(registry, hops),
-      });
-      return createView(options, clients.map(throughHops));
+      return createView(
+        options,
+        mapRegistries(clients, (registry) => askThrough(registry, hops)),
+        account,
+      );
     },
+    as: (login) =>
+      createView(
+        options,
+        mapRegistries(clients, (registry) => askAs(registry, toCallerIdentity(login))),
+        login.key,
+      ),
     async close() {
       await Promise.all(clients.map((client) => client.close()));
     },
   };
   return view;
+}
+
+function mapRegistries(clients: readonly RegistryClient[], map: (registry: Registry) => Registry): RegistryClient[] {
+  return clients.map(({ registry, ...client }) => ({ ...client, registry: map(registry) }));
 }
 
 /** @throws MirrorError `content-mismatch` when a manifest asked for by digest is another one */

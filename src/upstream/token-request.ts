@@ -1,4 +1,5 @@
 import { MirrorError } from '../oci/errors.ts';
+import type { Account } from './pauses.ts';
 import type { PressedResponse, Pressure } from './pressure.ts';
 import { followRedirects, type RedirectResponse } from './redirects.ts';
 import { discardBody, readBody } from './response-body.ts';
@@ -19,6 +20,8 @@ export interface TokenRequest {
   readonly basic: string | undefined;
   /** In place of `basic`: what a POST exchanges for a token, at the realm's own origin only. */
   readonly identityToken: string | undefined;
+  /** Whose limits it counts against. */
+  readonly account: Account;
 }
 
 /** `refused`: the service said no, to the login or to an anonymous wish. */
@@ -36,7 +39,7 @@ export async function requestToken(
   pressure: Pressure,
   request: TokenRequest,
 ): Promise<TokenAnswer> {
-  const account = request.basic === undefined ? 'anonymous' : 'login';
+  const { account } = request;
   const response = await pressure.ask({ kind: 'token', account }, () =>
     request.identityToken === undefined
       ? askForToken(transport, pressure, request)

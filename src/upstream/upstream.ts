@@ -16,6 +16,8 @@ export interface Upstream {
   readonly sharesCredentials: boolean;
   /** Whether there is a login for any of its URLs. */
   readonly hasLogin: boolean;
+  /** Of a view `as` a caller: the key of that caller. */
+  readonly account: string | undefined;
 
   /** HEAD, falling back to one GET where HEAD is refused (400, 403, 405, 501) or says too little. */
   headManifest(repository: string, reference: Reference, options?: ManifestOptions): Promise<ManifestHead>;
@@ -49,8 +51,24 @@ export interface Upstream {
    * them can see a circle. Shares everything else; only the original is closed.
    */
   through(hops: readonly string[]): Upstream;
+  /**
+   * The same upstream asked with a client's own login in place of the configured one, which is held for as long as
+   * the result is. It goes where a configured login may go; what it brings is restricted. Shares everything else;
+   * only the original is closed.
+   */
+  as(login: CallerLogin): Upstream;
   /** Ends idle connections; requests under way are cut. */
   close(): Promise<void>;
+}
+
+/** A client's own login, to be passed through. */
+export interface CallerLogin {
+  /** Tells callers apart in place of name and password, neither of which can be found out from it. */
+  readonly key: string;
+  /** A token that was got in one session is not used in another: what upstream knows of the caller now needs a new one. */
+  readonly session: number;
+  readonly username: string;
+  readonly password: string;
 }
 
 export interface ManifestOptions {

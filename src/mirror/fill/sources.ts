@@ -2,7 +2,7 @@ import type { MirrorError } from '../../oci/errors.ts';
 import type { Provenance } from '../../oci/provenance.ts';
 import type { BlobTransfer, Upstream } from '../../upstream/upstream.ts';
 
-/** Where a fill may fetch: a repository of an upstream. */
+/** Where a fill may fetch: a repository of an upstream, with one account. */
 export interface Source {
   readonly upstream: Upstream;
   readonly repository: string;
@@ -19,10 +19,10 @@ export interface Source {
 export class Sources {
   #list: Source[] = [];
 
-  /** The source for this repository: the one that is there, else a new one, last in line. */
+  /** The source for this repository and account: the one that is there, else a new one, last in line. */
   join(upstream: Upstream, repository: string): Source {
     const known = this.#list.find(
-      (source) => source.upstream.name === upstream.name && source.repository === repository,
+      (source) => source.upstream.account === upstream.account && isSameRepository(source, { upstream, repository }),
     );
     if (known !== undefined) return known;
     const source: Source = {
@@ -46,6 +46,11 @@ export class Sources {
     return this.#list.filter((source) => source.provenance !== undefined);
   }
 
+  /** Whether the blob has been found where this source leads, with whatever account. */
+  isProvenFor(source: Source): boolean {
+    return this.#list.some((other) => other.provenance !== undefined && isSameRepository(other, source));
+  }
+
   /** After a failure that may pass: the others first. */
   rotate(source: Source): void {
     if (this.#list[0] !== source) return;
@@ -57,4 +62,10 @@ export class Sources {
     source.refusal = refusal;
     this.#list = this.#list.filter((other) => other !== source);
   }
+}
+
+type Place = Pick<Source, 'upstream' | 'repository'>;
+
+function isSameRepository(one: Place, other: Place): boolean {
+  return one.upstream.name === other.upstream.name && one.repository === other.repository;
 }

@@ -40,7 +40,7 @@ export function fetchLayersAhead(mirror: Mirror, { clock, log, isWanted }: Layer
     return atMs !== undefined && clock.monotonicMs() - atMs < lookEveryMs;
   }
 
-  function look(pull: ManifestPull, { digest, mediaType, bytes }: ServedManifest): void {
+  function look(pull: ManifestPull, { digest, mediaType, bytes, provenance }: ServedManifest): void {
     if (!isWanted() || bytes === undefined || isIndexType(mediaType) || isLooked(digest) || stop.signal.aborted) return;
     waiting = waiting.filter((image) => image.length > 0);
     if (waiting.length >= maxWaitingImages) return;
@@ -50,6 +50,8 @@ export function fetchLayersAhead(mirror: Mirror, { clock, log, isWanted }: Layer
       if (lookedMs.size <= maxLooked) break;
       lookedMs.delete(oldest);
     }
+    // A login is not kept for later.
+    if (pull.login !== undefined && provenance === 'restricted') return;
     const parts = readImageParts(bytes, mediaType).blobs.filter(({ isForeign }) => !isForeign);
     const { upstream, repository, hops = [] } = pull;
     waiting.push(parts.map(({ digest: part }) => ({ upstream, repository, hops, digest: part })));

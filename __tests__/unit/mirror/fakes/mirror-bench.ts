@@ -78,6 +78,7 @@ export class MirrorBench {
       fillLimits,
       connectionsPerUpstream: 32,
       freshnessOf: () => this.limits,
+      accessTtlOf: () => undefined,
     });
   }
 

@@ -1,7 +1,13 @@
 import type { Digest } from '../../../../src/oci/digest.ts';
 import { MirrorError } from '../../../../src/oci/errors.ts';
 import type { Provenance } from '../../../../src/oci/provenance.ts';
-import type { BlobHead, BlobStream, OpenBlobOptions, Upstream } from '../../../../src/upstream/upstream.ts';
+import type {
+  BlobHead,
+  BlobStream,
+  CallerLogin,
+  OpenBlobOptions,
+  Upstream,
+} from '../../../../src/upstream/upstream.ts';
 
 type Event = { readonly bytes: Uint8Array } | { readonly error: Error } | 'end';
 
@@ -96,6 +102,7 @@ export class ScriptedBlobUpstream implements Upstream {
   readonly name: string;
   readonly sharesCredentials = false;
   readonly hasLogin = false;
+  readonly account: string | undefined = undefined;
   readonly requests: BlobRequest[] = [];
   readonly heads: string[] = [];
   /** What a HEAD of a blob gives, by repository; without an entry the blob is not there. */
@@ -148,6 +155,10 @@ export class ScriptedBlobUpstream implements Upstream {
 
   through(): Upstream {
     return this;
+  }
+
+  as({ key }: CallerLogin): Upstream {
+    return Object.create(this, { account: { value: key } }) as Upstream;
   }
 
   async close(): Promise<void> {

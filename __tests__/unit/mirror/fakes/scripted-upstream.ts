@@ -26,6 +26,7 @@ export class ScriptedUpstream implements Upstream {
   readonly name: string;
   readonly sharesCredentials = false;
   readonly hasLogin = false;
+  readonly account: string | undefined = undefined;
   readonly asked: string[] = [];
   /** Those of them that the cache could do without. */
   readonly optional: string[] = [];
@@ -113,6 +114,10 @@ export class ScriptedUpstream implements Upstream {
   through(hops: readonly string[]): Upstream {
     this.hops.push(hops);
     return this;
+  }
+
+  as(): Upstream {
+    throw new Error('not asked for in these tests');
   }
 
   async close(): Promise<void> {
