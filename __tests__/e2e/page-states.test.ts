@@ -9,6 +9,7 @@ import {
   createJob,
   createUpstream,
 } from '../support/page/fake-state.ts';
+import { pollUntil } from '../support/signal.ts';
 import {
   desktopWidth,
   findBarriers,
@@ -308,7 +309,7 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
     await page.getByRole('link', { name: 'docker.io/library/app-0:v0', exact: true }).waitFor();
     await page.getByLabel('Search').pressSequentially('app-99999');
     await page.getByRole('link', { name: 'docker.io/library/app-99999:v4' }).waitFor();
-    expect(await page.locator('tbody tr').count()).toBe(1);
+    await pollUntil(async () => (await page.locator('tbody tr').count()) === 1);
     expect(page.url()).toContain('search=app-99999');
   });
 

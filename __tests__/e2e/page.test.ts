@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { createGate } from '../support/gate.ts';
 import { findProjectRoot } from '../support/page/page-files.ts';
+import { pollUntil } from '../support/signal.ts';
 import {
   desktopWidth,
   findBarriers,
@@ -104,8 +105,7 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
       await page.getByRole('link', { name: 'Show all images' }).click();
       await page.getByLabel('Search').fill('library/');
       await row(two).waitFor();
-      await page.locator('tbody tr').nth(2).waitFor({ state: 'detached' });
-      expect(await page.locator('tbody tr').count()).toBe(2);
+      await pollUntil(async () => (await page.locator('tbody tr').count()) === 2);
       await page.getByRole('button', { name: `Pin ${two}`, exact: true }).click();
       await row(two).getByText('pinned').waitFor();
       await page.getByRole('button', { name: `Unpin ${two}`, exact: true }).click();

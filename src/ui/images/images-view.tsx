@@ -21,15 +21,22 @@ export function ImagesView({ query }: { readonly query: ImageQuery }) {
     <>
       <Heading text="Images" />
       <ImageFilters query={query} onChange={(changed) => navigate({ view: 'images', query: changed }, 'replace')} />
-      {/* Another query begins at its first page. */}
-      <ImageList key={JSON.stringify(query)} query={query} />
+      <ImageList query={query} />
     </>
   );
 }
 
+interface Gone {
+  readonly queryKey: string;
+  readonly cursors: readonly (string | null)[];
+}
+
 function ImageList({ query }: { readonly query: ImageQuery }) {
-  // The cursors of the pages gone through; the last one is shown.
-  const [cursors, setCursors] = useState<readonly (string | null)[]>([null]);
+  // The cursors of the pages gone through; the last one is shown. Another query begins at its first page.
+  const queryKey = JSON.stringify(query);
+  const [gone, setGone] = useState<Gone>({ queryKey, cursors: [null] });
+  const cursors = gone.queryKey === queryKey ? gone.cursors : [null];
+  const setCursors = (changed: Gone['cursors']): void => setGone({ queryKey, cursors: changed });
   const [purged, setPurged] = useState<string>();
   const page = useResource<Page<ImageSummary>>(formatPath(query, cursors.at(-1) ?? null), { keepsOld: true });
   const { value, failure, isLoading, reload } = page;
