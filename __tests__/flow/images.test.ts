@@ -80,7 +80,6 @@ describe('what is in the cache', () => {
       cachedBytes: sizeOf(app),
       isPinned: true,
       visibility: 'public',
-      links: { repositories: [{ upstream: mainName, repository: 'team/app' }], count: 1 },
     });
     const rest = await listImages(mirror, `?limit=1&cursor=${page.next}`);
     expect(rest).toMatchObject({ items: [{ reference: second, isPinned: true }], next: null });
@@ -97,6 +96,7 @@ describe('what is in the cache', () => {
     const image = await describeImage(mirror, 'team/app:v1');
     expect(image).toMatchObject({ status: 200, reference: first, digest: app.digest, tag: 'v1' });
     expect(image.pins).toEqual([{ pin: app.digest, source: 'operator' }]);
+    expect(image.links).toEqual({ repositories: [{ upstream: mainName, repository: 'team/app' }], count: 1 });
     const blob = { isHere: true, sharedWith: [], sharedCount: 0 };
     expect(image.manifests).toMatchObject([
       {

@@ -7,7 +7,6 @@ import type { KnownPin } from '../mirror/images/pins.ts';
 import type { BrowsedImage, BrowsedRepository } from '../store/browse-protocol.ts';
 import type {
   ImageDetails,
-  ImageLinks,
   ImageManifest,
   ImageSummary,
   PinState,
@@ -89,7 +88,7 @@ function formatTag({ tag, ...repository }: Tag): string {
   return formatImageName({ ...repository, reference: { type: 'tag', tag } });
 }
 
-function toRepositoryName({ upstream, repository }: RepositoryId): ImageLinks['repositories'][number] {
+function toRepositoryName({ upstream, repository }: RepositoryId): Pick<RepositorySummary, 'upstream' | 'repository'> {
   return { upstream, repository };
 }
 

@@ -3,7 +3,6 @@ import { bytes, count, digest, named, pageOf, time } from './api-schema.ts';
 import type {
   ImageBlob,
   ImageDetails,
-  ImageLinks,
   ImageManifest,
   ImageSummary,
   Page,
@@ -84,7 +83,7 @@ const imageManifest = named<ImageManifest>()(
   }),
 );
 
-const imageLinks = named<ImageLinks>()(
+const imageLinks = named<ImageDetails['links']>()(
   'ImageLinks',
   z
     .strictObject({

@@ -139,6 +139,7 @@ export interface ImageSummary {
 export type Visibility = 'public' | 'restricted';
 
 /** `GET /image?reference=` */
+type RepositoryName = Pick<RepositorySummary, 'upstream' | 'repository'>;
 export interface ImageDetails {
   readonly reference: string;
   readonly upstream: string;
@@ -152,20 +153,12 @@ export interface ImageDetails {
   readonly lastUsedAt: string;
   readonly checkedAt: string | null;
   readonly visibility: Visibility;
-  /** What is restricted leaves only through these. */
-  readonly links: ImageLinks;
+  /** What is restricted leaves only through these, which upstream has answered for: by name, at most 20 of `count` (1000: or more). */
+  readonly links: { readonly repositories: readonly RepositoryName[]; readonly count: number };
   /** The pins that hold it, as they are written; those of the configuration cannot be taken away here. */
   readonly pins: readonly PinState[];
   /** One for an image, several for an index; attestations are listed without a platform. */
   readonly manifests: readonly ImageManifest[];
-}
-
-/** Repositories for which upstream itself has answered that they have this manifest. */
-export interface ImageLinks {
-  /** By name, at most 20. */
-  readonly repositories: readonly { readonly upstream: string; readonly repository: string }[];
-  /** All of them; 1000 stands for that many or more. */
-  readonly count: number;
 }
 
 export interface ImageManifest {

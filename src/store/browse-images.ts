@@ -58,9 +58,12 @@ export function findBelonging(db: DatabaseSync, { upstream, repository }: Reposi
 export function findLinks(db: DatabaseSync, digest: Digest): Links {
   const rows = db.prepare(`SELECT upstream, repository FROM links WHERE digest = ? LIMIT ${maxCounted}`).all(digest);
   const all = rows.map((row) => ({ upstream: String(row['upstream']), repository: String(row['repository']) }));
-  const key = ({ upstream, repository }: RepositoryId) => `${upstream} ${repository}`;
-  const sorted = all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  const sorted = all.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   return { repositories: sorted.slice(0, maxNames), count: all.length };
+}
+
+function nameOf({ upstream, repository }: RepositoryId): string {
+  return `${upstream} ${repository}`;
 }
 
 /** What can go with a manifest: it and what it leads to, less what another tag, a pin or a manifest that stays needs. */

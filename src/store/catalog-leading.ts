@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import type { CatalogOverlay } from './catalog-overlay.ts';
-import type { Query } from './catalog-reads.ts';
+import type { Query } from './catalog-reader.ts';
 
 interface Layers {
   readonly overlay: CatalogOverlay;

@@ -32,6 +32,12 @@ export interface CatalogReader {
   close(): void;
 }
 
+/** Asks the database; what cannot be read is `otherwise`. */
+export interface Query {
+  <T>(read: (reader: CatalogReader) => T, otherwise: T): T;
+  close(): void;
+}
+
 type Row = Readonly<Record<string, unknown>>;
 
 /** Opens the catalog for reading; it must exist. Each call sees every transaction that has ended. */

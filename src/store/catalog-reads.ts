@@ -7,7 +7,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Catalog, ContentRecord, ContentTotals, EvictableKind, StoredContent } from './catalog.ts';
 import type { CatalogOverlay, PendingUse } from './catalog-overlay.ts';
 import type { CatalogChange } from './catalog-protocol.ts';
-import { openCatalogReader, type CatalogReader } from './catalog-reader.ts';
+import { openCatalogReader, type CatalogReader, type Query } from './catalog-reader.ts';
 import { CatalogMemory } from './catalog-memory.ts';
 import { listTagsLeadingTo } from './catalog-leading.ts';
 import { damageMark, isDamage } from './catalog-schema.ts';
@@ -163,12 +163,6 @@ export function createCatalogReads(options: CatalogReadsOptions): CatalogReads {
     },
     close: () => query.close(),
   };
-}
-
-/** Asks the database; what cannot be read is `otherwise`. */
-export interface Query {
-  <T>(read: (reader: CatalogReader) => T, otherwise: T): T;
-  close(): void;
 }
 
 /** Opens the reader when it is first wanted, since there may be no database yet; says once that it fails. */
