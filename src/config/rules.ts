@@ -131,7 +131,7 @@ function checkUpstream(upstream: Keys, path: Path): readonly Finding[] {
     const expected = 'username or credentialHelper beside it, or false';
     findings.push({ path: [...path, 'shareCredentials'], expected });
   }
-  findings.push(...checkAccess(upstream, path));
+  findings.push(...checkAccess(upstream, path), ...checkPullRules(upstream, path));
   findings.push(
     ...asList(upstream['tags']).flatMap((entry, index) => checkPolicy(asMap(entry), [...path, 'tags', index])),
   );
@@ -153,6 +153,19 @@ function checkAccess(upstream: Keys, path: Path): readonly Finding[] {
     findings.push({ path: [...path, 'access'], expected });
   }
   return findings;
+}
+
+/** A rule that names its upstream matches nothing: the names it is compared with do not. */
+function checkPullRules(upstream: Keys, path: Path): readonly Finding[] {
+  const starts = hostsOf(upstream).map((host) => `${host}/`);
+  return ['allow', 'deny'].flatMap((key) =>
+    asList(upstream[key]).flatMap((item, index) => {
+      const start = starts.find((one) => asText(item)?.startsWith(one));
+      if (start === undefined) return [];
+      const expected = 'a repository without the name of its upstream';
+      return [{ path: [...path, key, index], expected, found: `one that begins with ${start}` }];
+    }),
+  );
 }
 
 function checkPolicy(policy: Keys, path: Path): readonly Finding[] {

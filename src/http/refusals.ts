@@ -7,7 +7,7 @@ import type { ClientLimits, RequestRates } from './client-limits.ts';
 import { describeRoute, type Reported } from './request-log.ts';
 
 /** A name of 255 characters, a tag, a registry and a page need some 800. */
-const maxTargetLength = 8192;
+const maxTargetLength = 16_384;
 /** Clients send about ten. */
 const maxHeaders = 100;
 

@@ -10,6 +10,7 @@ const full = `
   admin: { hosts: [admin.lan], listen: "0.0.0.0:5080", tokenFile: /etc/passwd, createToken: true, openMetrics: true }
   cache: { path: /srv/cache, maxSize: 0, staleIfError: forever }
   egress: { allow: [10.0.0.0/8] }
+  limits: { connectionsPerClient: 10, requestsPerClient: 0, burstPerClient: 5 }
   upstreams:
     - name: docker.io
       urls:
@@ -28,6 +29,8 @@ const full = `
       proxy: http://proxy:3128
       tagTtl: 90s
       rateLimitReserve: 20
+      allow: []
+      deny: ["org/secret*", "org/app:dev*"]
       tags: [{ match: v*.*.*, immutable: true }, { match: "*", ttl: 90s }]
 `;
 

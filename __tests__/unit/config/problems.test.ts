@@ -69,6 +69,19 @@ describe('one mistake gives its place and what was expected', () => {
       'upstreams: [{ name: a.io, url: "https://a.io", urls: [{ url: "https://b.io" }] }]',
       'upstreams[0].url: expected either url or urls',
     ],
+    [
+      'upstreams: [{ name: a.io, deny: [x, "/x"] }]',
+      'upstreams[0].deny[1]: expected a repository, with or without tag, in which * stands for anything, as in org/app:v*, found "/x"',
+    ],
+    ['upstreams: [{ name: a.io, allow: x }]', 'upstreams[0].allow: expected a list'],
+    [
+      'upstreams: [{ name: docker.io, allow: [index.docker.io/library/*] }]',
+      'upstreams[0].allow[0]: expected a repository without the name of its upstream, found one that begins with index.docker.io/',
+    ],
+    [
+      'limits: { requestsPerClient: -1 }',
+      'limits.requestsPerClient: expected a whole number from 0 to 1000000, found -1',
+    ],
     ['upstreams: [{ name: a.io, urls: [] }]', 'upstreams[0].urls: expected at least one URL, found a list'],
     [
       'upstreams: [{ name: a.io, username: me, urls: [{ url: "https://b.io" }] }]',

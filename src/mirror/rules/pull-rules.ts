@@ -45,7 +45,7 @@ export function requireLeadingTag(lists: PullRuleLists, id: RepositoryId, tags: 
 }
 
 /** The rule that a `rule-denied` error is about, as it is written. */
-export function ruleOf({ detail }: MirrorError): string {
+function ruleOf({ detail }: MirrorError): string {
   return typeof detail === 'object' && detail !== null && 'rule' in detail ? String(detail.rule) : '';
 }
 
