@@ -172,7 +172,6 @@ const failures: readonly (readonly [string, Fault])[] = [
   ['answered 429', { status: 429, body: '{}', headers: { 'retry-after': '1' } }],
   ['answered 500', { status: 500, body: '{}' }],
   ['reset', { refuse: 'RST' }],
-  ['left without an answer', { isSilent: true }],
 ];
 
 describe('while the question about a caller is', () => {
@@ -190,6 +189,19 @@ describe('while the question about a caller is', () => {
     // A failure is no verdict: what comes after it counts at once, pauses and breakers aside.
     const isRefused = async () => (await pull(mirror.address, paths.layer, as(bob))).status === 404;
     await pollUntil(isRefused, { what: 'a refusal', deadlineMs: 15_000 });
+  });
+
+  test('left without an answer, private content is refused with 503, and with 404 when the answer comes', async () => {
+    const { upstream, mirror, paths } = await setUp();
+    await warm(mirror, paths);
+    const gate = createGate();
+    upstream.always({ path: repository }, { hold: gate });
+    expectError(await pull(mirror.address, paths.tag, as(bob)), 503, 'UNAVAILABLE');
+    expectError(await pull(mirror.address, paths.layer, as(bob)), 503, 'UNAVAILABLE');
+    expectWhole(await pull(mirror.address, paths.layer, as(alice)), layer);
+    gate.open();
+    const isRefused = async () => (await pull(mirror.address, paths.layer, as(bob))).status === 404;
+    await pollUntil(isRefused, { what: 'a refusal' });
   });
 });
 
