@@ -1,4 +1,5 @@
 // Story: where callers' own logins are passed through, each sees what the registry shows to it, and nothing more.
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { createSeededContent } from '../support/content.ts';
 import { expectError, expectWhole } from '../support/expectations.ts';
@@ -172,7 +173,6 @@ const failures: readonly (readonly [string, Fault])[] = [
   ['answered 429', { status: 429, body: '{}', headers: { 'retry-after': '1' } }],
   ['answered 500', { status: 500, body: '{}' }],
   ['reset', { refuse: 'RST' }],
-  ['left without an answer', { isSilent: true }],
 ];
 
 describe('while the question about a caller is', () => {
@@ -190,6 +190,19 @@ describe('while the question about a caller is', () => {
     // A failure is no verdict: what comes after it counts at once, pauses and breakers aside.
     const isRefused = async () => (await pull(mirror.address, paths.layer, as(bob))).status === 404;
     await pollUntil(isRefused, { what: 'a refusal', deadlineMs: 15_000 });
+  });
+
+  test('left without an answer, private content is refused with 503, and with 404 when the answer comes', async () => {
+    const { upstream, mirror, paths } = await setUp();
+    await warm(mirror, paths);
+    const gate = createGate();
+    upstream.always({ path: repository }, { hold: gate });
+    expectError(await pull(mirror.address, paths.tag, as(bob)), 503, 'UNAVAILABLE');
+    expectError(await pull(mirror.address, paths.layer, as(bob)), 503, 'UNAVAILABLE');
+    expectWhole(await pull(mirror.address, paths.layer, as(alice)), layer);
+    gate.open();
+    const isRefused = async () => (await pull(mirror.address, paths.layer, as(bob))).status === 404;
+    await pollUntil(isRefused, { what: 'a refusal' });
   });
 });
 
@@ -209,6 +222,21 @@ describe('a password', () => {
     expectError(await pull(mirror.address, paths.tag, as(wrong)), 403, 'DENIED');
     expectError(await pull(mirror.address, paths.layer, as(wrong)), 404, 'BLOB_UNKNOWN');
     expect((await pull(mirror.address, '/v2/team/public/manifests/v1', as(wrong))).status).toBe(200);
+  });
+});
+
+describe('what was fetched with a login', () => {
+  test('is not shown to everybody when logins are not passed through any more', async () => {
+    const { upstream, mirror, paths } = await setUp();
+    await warm(mirror, paths);
+    const shared = [{ url: upstream.url, name: mainName, default: true }];
+    await writeFile(mirror.configFile, mirror.formatConfig({ upstreams: shared }));
+    mirror.signal('SIGHUP');
+    const isHidden = async () => (await pull(mirror.address, paths.layer)).status === 404;
+    await pollUntil(isHidden, { what: 'the layer to be hidden' });
+    for (const path of [paths.tag, paths.manifest, paths.small]) {
+      expectError(await pull(mirror.address, path), 404, path === paths.small ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN');
+    }
   });
 });
 

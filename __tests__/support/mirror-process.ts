@@ -97,7 +97,9 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     await pollUntil(
       async () => {
         if (hasEnded) throw new Error(`the mirror ended at once, with status ${await exited}:\n${output}`);
-        return (await pull(adminAddress, '/readyz')).status === 200 && (await pull(address, '/v2/')).status === 200;
+        // 401: it listens, and asks for a login.
+        const isListening = async () => [200, 401].includes((await pull(address, '/v2/')).status);
+        return (await pull(adminAddress, '/readyz')).status === 200 && (await isListening());
       },
       {
         what: 'the mirror to be ready',

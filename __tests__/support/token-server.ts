@@ -50,7 +50,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   const grants = new Map<string, Grant>();
   const issue = (request: RecordedRequest): PlainAnswer => {
     const authorization = request.headers['authorization'];
-    const isLoggedIn = authorization === basicHeader(options.login);
+    const isLoggedIn = options.login !== undefined && authorization === basicHeader(options.login);
     const account = [...(options.accounts ?? [])].find(([login]) => authorization === basicHeader(login));
     if (authorization !== undefined && !isLoggedIn && account === undefined)
       return json(401, '{"details":"incorrect username or password"}');

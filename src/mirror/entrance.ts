@@ -41,7 +41,7 @@ export class Entrance {
   findDoor(arrival: Arrival, subject: Subject): Door | undefined {
     const door = this.#findPlainDoor(arrival);
     const ttlMs = this.#options.accessTtlOf(door.upstream.name);
-    if (ttlMs === undefined) return door;
+    if (ttlMs === undefined) return asShared(door);
     if (this.#isPublic(door, subject)) return asGuest(door);
     if (this.#verdicts.findGranted(anybodyAt(door.upstream), door.repository, ttlMs) !== undefined) return door;
     return this.#findCallersDoor(door, arrival, ttlMs);
@@ -56,7 +56,7 @@ export class Entrance {
   async pass<Result>(arrival: Arrival, subject: Subject, act: (door: Door) => Promise<Result>): Promise<Result> {
     const door = this.#findPlainDoor(arrival);
     const ttlMs = this.#options.accessTtlOf(door.upstream.name);
-    if (ttlMs === undefined) return await act(door);
+    if (ttlMs === undefined) return await act(asShared(door));
     if (this.#isPublic(door, subject)) {
       try {
         return await act(asGuest(door));
@@ -160,6 +160,11 @@ interface Wanted {
 
 function asGuest(door: Door): Door {
   return { ...door, isGuest: true };
+}
+
+/** Where the mirror shares nothing of its own, what is restricted is left from another configuration: links are of no use. */
+function asShared(door: Door): Door {
+  return door.upstream.sharesCredentials ? door : asGuest(door);
 }
 
 /** No caller's key holds a space. */

@@ -58,7 +58,7 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
   const blobs = createBlobOpener(clients);
   const view: Upstream = {
     name: options.name,
-    sharesCredentials: options.shareCredentials,
+    sharesCredentials: options.shareCredentials || isIdentified(options),
     hasLogin: clients.some(({ hasLogin }) => hasLogin),
     account,
     headManifest(name, reference, how = {}) {
@@ -105,6 +105,11 @@ function createView(options: UpstreamOptions, clients: readonly RegistryClient[]
     },
   };
   return view;
+}
+
+/** As `RegistryOptions.isIdentified`, of any of the URLs. */
+function isIdentified({ tls, urls }: UpstreamOptions): boolean {
+  return tls?.cert !== undefined || urls.some(({ headers = {} }) => Object.keys(headers).length > 0);
 }
 
 function mapRegistries(clients: readonly RegistryClient[], map: (registry: Registry) => Registry): RegistryClient[] {

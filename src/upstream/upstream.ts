@@ -12,7 +12,7 @@ import type { Span } from '../oci/span.ts';
  */
 export interface Upstream {
   readonly name: string;
-  /** Whether everything is fetched with the login, so that what it sees is restricted. */
+  /** Whether everything is fetched as the mirror itself, with its login or certificate: what it is shown so is restricted, and meant for all. */
   readonly sharesCredentials: boolean;
   /** Whether there is a login for any of its URLs. */
   readonly hasLogin: boolean;

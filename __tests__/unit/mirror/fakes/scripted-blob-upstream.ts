@@ -100,7 +100,7 @@ export class BlobRequest {
 /** An upstream whose blob requests wait for the test. Everything else is refused as a mistake. */
 export class ScriptedBlobUpstream implements Upstream {
   readonly name: string;
-  readonly sharesCredentials = false;
+  readonly sharesCredentials: boolean = true;
   readonly hasLogin = false;
   readonly account: string | undefined = undefined;
   readonly requests: BlobRequest[] = [];

@@ -24,7 +24,7 @@ type Answer<Value> = Value | MirrorError;
  */
 export class ScriptedUpstream implements Upstream {
   readonly name: string;
-  readonly sharesCredentials = false;
+  readonly sharesCredentials: boolean = true;
   readonly hasLogin = false;
   readonly account: string | undefined = undefined;
   readonly asked: string[] = [];
