@@ -39,6 +39,7 @@ COPY packaging/docker/health.js /opt/stowage/
 COPY --from=build /build/dist /opt/stowage/dist
 ENV NODE_ENV=production \
     STOWAGE__LISTEN=0.0.0.0:5000 \
+    STOWAGE__CLIENTS__ALLOW=loopback,private \
     STOWAGE__ADMIN__LISTEN=0.0.0.0:5080 \
     STOWAGE__ADMIN__TOKEN_FILE=/var/lib/stowage/admin-token \
     STOWAGE__ADMIN__CREATE_TOKEN=true \

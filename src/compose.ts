@@ -1,6 +1,7 @@
 // Compose: a Config in, a running service out. The one file that knows every folder; it decides nothing.
 import { randomUUID } from 'node:crypto';
 import { createAdminApp } from './admin/app.ts';
+import { openClientSide, type ClientSide } from './compose/client-side.ts';
 import { createOperatorSide } from './compose/operator-side.ts';
 import { createUpkeep } from './compose/upkeep.ts';
 import type { Config } from './config/config.ts';
@@ -117,11 +118,14 @@ function warnOfSharing(config: Config, log: Log): void {
   }
 }
 
-async function startWithStore(config: Config, parts: Omit<Parts, 'store'>): Promise<Service> {
+async function startWithStore(config: Config, parts: Omit<Parts, 'store' | 'clients'>): Promise<Service> {
   const store = await openStore({ ...config.cache, ...parts });
+  let clients: ClientSide | undefined;
   try {
-    return await listen(config, { ...parts, store });
+    clients = await openClientSide(config, parts);
+    return await listen(config, { ...parts, store, clients });
   } catch (error) {
+    await clients?.close();
     await store.close();
     throw error;
   }
@@ -129,6 +133,7 @@ async function startWithStore(config: Config, parts: Omit<Parts, 'store'>): Prom
 
 interface Parts extends Telemetry {
   readonly store: Store;
+  readonly clients: ClientSide;
   readonly upstreams: Upstreams;
   readonly instanceId: string;
   readonly version: string;
@@ -139,7 +144,7 @@ interface Parts extends Telemetry {
 }
 
 async function listen(config: Config, parts: Parts): Promise<Service> {
-  const { clock, log, meter, store, upstreams, traffic } = parts;
+  const { clock, log, meter, store, clients, upstreams, traffic } = parts;
   traffic.restore(store.catalog);
   let lookups = toLookups(config);
   const reloads = startReloads({
@@ -148,6 +153,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     apply(next) {
       parts.onReload(next);
       store.setBounds(next.cache);
+      clients.reload(next);
       lookups = toLookups(next);
     },
     onAttempt() {
@@ -185,12 +191,21 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     clock,
     describe: describeUnread,
     clients: {
-      limitOf: (address) => connectionLimit(reloads.config.limits, address),
+      // A proxy brings the connections of many.
+      limitOf: (address) =>
+        clients.gate.isProxy(address) ? Infinity : connectionLimit(reloads.config.limits, address),
       onRefused: (client) => parts.audit.refused({ reason: 'limit', client, rule: 'limits.connectionsPerClient' }),
+    },
+    tls: clients.tls,
+    admitsPeer(address) {
+      const isAdmitted = clients.gate.admitsPeer(address);
+      if (!isAdmitted) parts.audit.refused({ reason: 'network', client: address ?? 'unknown', rule: 'clients.allow' });
+      return isAdmitted;
     },
     handler: createMirrorApp({
       ...parts,
       mirror: upkeep.mirror,
+      gate: clients.gate,
       get addresses() {
         return reloads.config;
       },
@@ -202,7 +217,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
       },
     }),
   });
-  const adminListener = createListener({ clock, handler: createAdminApp(operator.app) });
+  const adminListener = createListener({ clock, tls: clients.adminTls, handler: createAdminApp(operator.app) });
   meter.gauge('fills_running', 'Fills that run now', () => mirror.stats().fills);
   meter.gauge('fill_readers', 'Pulls that follow running fills', () => mirror.stats().readers);
   meter.gauge('fills_waiting', 'Pulls that wait until they may begin a fill', () => mirror.stats().waiting);
@@ -213,6 +228,7 @@ async function listen(config: Config, parts: Parts): Promise<Service> {
     await mirror.close();
     operator.stream.close();
     await adminListener.close({ drainMs: 0 });
+    await clients.close();
     parts.helpers.close();
     await upstreams.close();
     await traffic.close();

@@ -19,7 +19,7 @@ export interface Stage {
     upstreams: ScriptedUpstream | readonly UpstreamEntry[],
     config?: Config,
     env?: Env,
-    more?: Pick<MirrorProcessOptions, 'under'>,
+    more?: Pick<MirrorProcessOptions, 'under' | 'login'>,
   ): Promise<MirrorProcess>;
   /** Text that may appear in no log and no metric. */
   plantSecret(secret: string): void;

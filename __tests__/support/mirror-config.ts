@@ -4,7 +4,7 @@ export interface MirrorConfig {
   readonly adminPort: number;
   readonly cachePath: string;
   readonly upstreams: readonly object[];
-  /** Further top-level keys; `cache` is merged. */
+  /** Further top-level keys; `cache` and `admin` are merged. */
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
@@ -12,9 +12,9 @@ export interface MirrorConfig {
 export function formatMirrorConfig({ mirrorPort, adminPort, cachePath, upstreams, more = {} }: MirrorConfig): string {
   return JSON.stringify({
     listen: `127.0.0.1:${mirrorPort}`,
-    admin: { listen: `127.0.0.1:${adminPort}` },
     upstreams,
     ...more,
+    admin: { listen: `127.0.0.1:${adminPort}`, ...(more['admin'] as object | undefined) },
     cache: { path: cachePath, minFree: '10MB', ...(more['cache'] as object | undefined) },
   });
 }

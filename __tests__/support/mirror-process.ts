@@ -22,6 +22,8 @@ export interface MirrorProcessOptions {
   readonly main?: string;
   /** A command that runs the program as its own process (`prlimit …`), before the program's words. */
   readonly under?: readonly string[];
+  /** What pulls log in with, `NAME:PASSWORD`: it is in `address`. */
+  readonly login?: string;
 }
 
 /** The owner must `close` it: that ends the process and deletes its cache. */
@@ -67,8 +69,10 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
   const formatConfig: MirrorProcess['formatConfig'] = ({ upstreams = options.upstreams, config = {} }) =>
     formatMirrorConfig({ mirrorPort, adminPort, cachePath, upstreams, more: { ...more, ...config } });
   await writeFile(configFile, formatConfig({}));
-  const address = `http://127.0.0.1:${mirrorPort}`;
-  const adminAddress = `http://127.0.0.1:${adminPort}`;
+  const scheme = (section: unknown): string => ((section as { tls?: unknown } | undefined)?.tls ? 'https' : 'http');
+  const login = options.login === undefined ? '' : `${options.login}@`;
+  const address = `${scheme(more)}://${login}127.0.0.1:${mirrorPort}`;
+  const adminAddress = `${scheme(more['admin'])}://127.0.0.1:${adminPort}`;
   let output = '';
   let child: ChildProcess | undefined;
   let exited = Promise.resolve<number | null>(null);

@@ -1,6 +1,8 @@
 // A client that tells exactly what came: complete or broken, which bytes, and when the first of them.
 import { createHash } from 'node:crypto';
 import { request, type Agent, type IncomingMessage } from 'node:http';
+import { request as requestSecurely } from 'node:https';
+import { clientCertificate, clientKey } from '../unit/upstream/certificates.ts';
 import { createSignal } from './signal.ts';
 
 export interface PullOptions {
@@ -18,6 +20,9 @@ export interface PullOptions {
   readonly neverReads?: boolean;
   /** Pulls that share an agent share its connections. Default: a connection of its own. */
   readonly agent?: Agent;
+  /** To `https:`: whose certificates are believed (default: all), and the client's own (default: the tests'; `none`). */
+  readonly ca?: string;
+  readonly certificate?: { readonly cert: string; readonly key: string } | 'none';
 }
 
 /** What a pull came to. */
@@ -59,14 +64,15 @@ export interface Pull {
 
 const alwaysKeptBytes = 1024 * 1024;
 
-/** Pulls `path` (sent undecoded, as it is) from `address`, and waits for the end. */
+/** Pulls `path` (sent undecoded, as it is) from `address`, which may hold a login, and waits for the end. */
 export function pull(address: string, path: string, options: PullOptions = {}): Promise<Pulled> {
   return startPull(address, path, options).done;
 }
 
 /** Starts a pull. The caller waits for `done` or calls `abort`. */
 export function startPull(address: string, path: string, options: PullOptions = {}): Pull {
-  const { hostname, port } = new URL(address);
+  const { hostname, port, protocol, username, password } = new URL(address);
+  const login = username === '' ? {} : { authorization: basic(username, password) };
   const startMs = performance.now();
   const result = Promise.withResolvers<Pulled>();
   const head = Promise.withResolvers<number>();
@@ -80,12 +86,13 @@ export function startPull(address: string, path: string, options: PullOptions = 
   let waiting: NodeJS.Timeout | undefined;
   let response: IncomingMessage | undefined;
 
-  const outgoing = request({
+  const outgoing = (protocol === 'https:' ? requestSecurely : request)({
+    ...(protocol === 'https:' && toTlsOptions(options)),
     host: hostname.replace(/^\[|\]$/g, ''),
     port,
     path,
     method: options.method ?? 'GET',
-    headers: { ...options.headers, ...(options.range === undefined ? {} : { range: options.range }) },
+    headers: { ...login, ...options.headers, ...(options.range === undefined ? {} : { range: options.range }) },
     agent: options.agent ?? false,
   });
   const finish = (error: string | undefined): void => {
@@ -158,6 +165,15 @@ export function startPull(address: string, path: string, options: PullOptions = 
     resume: () => void response?.resume(),
     abort: leave,
   };
+}
+
+/** RFC 7617. */
+export function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${decodeURIComponent(user)}:${decodeURIComponent(password)}`).toString('base64')}`;
+}
+
+function toTlsOptions({ ca, certificate = { cert: clientCertificate, key: clientKey } }: PullOptions): object {
+  return { ca, rejectUnauthorized: ca !== undefined, ...(certificate !== 'none' && certificate) };
 }
 
 /** The JSON of a body, and an empty object for one that is none. */

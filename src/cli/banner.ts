@@ -20,8 +20,8 @@ export function formatBanner(config: Config, addresses: BoundAddresses): string 
   const daemonJson = JSON.stringify(JSON.parse(formatDockerConfig(target).text));
   return `
   Stowage mirrors ${config.upstreams.map((upstream) => upstream.name).join(', ')}
-  pull from   ${addresses.mirror.map(formatHttpUrl).join('  ')}
-  page        ${addresses.admin.map(formatHttpUrl).join('  ')}
+  pull from   ${addresses.mirror.map((address) => formatHttpUrl(address, config.tls)).join('  ')}
+  page        ${addresses.admin.map((address) => formatHttpUrl(address, config.admin.tls)).join('  ')}
   cache       ${path} (${maxSizeBytes === 0 ? 'no limit' : `at most ${formatSize(maxSizeBytes)}`})
 
   /etc/docker/daemon.json:

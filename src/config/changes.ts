@@ -10,8 +10,18 @@ const effects = {
   publicUrl: 'reload',
   instance: 'restart',
   catalog: 'reload',
+  tls: 'restart',
   // `createsToken` is looked at when the program starts, and never else.
-  admin: { listen: 'restart', hosts: 'reload', tokenFile: 'restart', createsToken: 'reload', hasOpenMetrics: 'reload' },
+  admin: {
+    listen: 'restart',
+    hosts: 'reload',
+    tokenFile: 'restart',
+    createsToken: 'reload',
+    hasOpenMetrics: 'reload',
+    tls: 'restart',
+  },
+  // Files that keep their names are read again by themselves, as those of `tls` are.
+  clients: { allow: 'reload', trustedProxies: 'reload', accounts: 'restart' },
   cache: {
     path: 'restart',
     maxSizeBytes: 'reload',

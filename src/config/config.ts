@@ -16,7 +16,10 @@ export interface Config {
   readonly instance: string | undefined;
   /** Whether `/v2/_catalog` answers. */
   readonly catalog: boolean;
+  /** Of the mirror listener; undefined: it speaks plain HTTP. */
+  readonly tls: ListenerTlsConfig | undefined;
   readonly admin: AdminConfig;
+  readonly clients: ClientsConfig;
   readonly cache: CacheConfig;
   readonly fill: FillConfig;
   readonly prefetch: PrefetchConfig;
@@ -36,6 +39,31 @@ export interface AdminConfig {
   readonly createsToken: boolean;
   /** Whether `/metrics` needs no token. */
   readonly hasOpenMetrics: boolean;
+  readonly tls: ListenerTlsConfig | undefined;
+}
+
+export const clientCertificates = ['none', 'optional', 'required'] as const;
+
+/** Absolute names of PEM files, read again when they change. */
+export interface ListenerTlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Whose client certificates are taken; there unless `clientCerts` is `none`. */
+  readonly clientCaFile: string | undefined;
+  readonly clientCerts: (typeof clientCertificates)[number];
+}
+
+/** Words that stand for networks in `clients.allow`. */
+export const networkWords = ['everybody', 'loopback', 'private'] as const;
+
+/** Who may pull. */
+export interface ClientsConfig {
+  /** Words, addresses and ranges (`10.0.0.0/8`), as they were written. */
+  readonly allow: readonly string[];
+  /** Addresses and ranges whose word on who the client is counts. */
+  readonly trustedProxies: readonly string[];
+  /** Absolute name of an htpasswd file; undefined: nobody needs a login. */
+  readonly accounts: { readonly file: string | undefined };
 }
 
 export interface CacheConfig {

@@ -17,7 +17,9 @@ export function formatConfig(config: Config): string {
       ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
       ...(config.instance !== undefined && { instance: config.instance }),
       catalog: config.catalog,
+      ...(config.tls !== undefined && { tls: withoutGaps(config.tls) }),
       admin: formatAdmin(config),
+      clients: { ...config.clients, accounts: withoutGaps(config.clients.accounts) },
       cache: {
         path: cache.path,
         maxSize: formatSize(cache.maxSizeBytes),
@@ -60,6 +62,7 @@ function formatAdmin({ admin }: Config) {
     ...(admin.tokenFile !== undefined && { tokenFile: admin.tokenFile }),
     createToken: admin.createsToken,
     openMetrics: admin.hasOpenMetrics,
+    ...(admin.tls !== undefined && { tls: withoutGaps(admin.tls) }),
   };
 }
 
@@ -98,7 +101,7 @@ function formatUpstream(upstream: UpstreamConfig) {
     access: upstream.access,
     accessTtl: formatDuration(upstream.accessTtlMs),
     ...(repositoryPrefix !== undefined && { repositoryPrefix }),
-    tls: Object.fromEntries(Object.entries(tls).filter(([, file]) => file !== undefined)),
+    tls: withoutGaps(tls),
     ...(proxyUrl !== undefined && { proxy: proxyUrl }),
     egress: { allow: upstream.egressAllow },
     ...formatFreshness(upstream.freshness),
@@ -109,6 +112,10 @@ function formatUpstream(upstream: UpstreamConfig) {
       ttlMs === Infinity ? { match, immutable: true } : { match, ttl: formatDuration(ttlMs) },
     ),
   };
+}
+
+function withoutGaps(keys: object): object {
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
 }
 
 function formatLogin(login: Login | undefined) {

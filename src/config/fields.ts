@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { findPlatform } from '../oci/platform.ts';
+import { networkWords } from './config.ts';
 import { findPullRule, pullRuleExpectation } from '../oci/pull-rule.ts';
 import { platformExpectation } from './images.ts';
 import { findPin, pinExpectation } from './pins.ts';
 import {
   durationExpectation,
+  isAddressRange,
   isDestination,
   isHostWithPort,
   isRegistryHost,
@@ -113,6 +115,18 @@ export function host() {
   return shownText('a host name or address, with or without port', isHostWithPort).transform((value) =>
     value.toLowerCase(),
   );
+}
+
+/** Who may pull: a word for some networks, an address or a range. */
+export function clientNetwork() {
+  return shownText(
+    `${networkWords.join(', ')}, an address, or a range as in 10.0.0.0/8`,
+    (text) => networkWords.some((word) => word === text) || isAddressRange(text),
+  );
+}
+
+export function addressRange() {
+  return shownText('an address, or a range as in 10.0.0.0/8', isAddressRange);
 }
 
 /** A whole tag, or one in which `*` stands for any characters or none. */

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { Config, ListenerTlsConfig } from './config.ts';
 import { formatListenAddress, type ListenAddress } from './units.ts';
 
 /**
@@ -8,13 +8,14 @@ import { formatListenAddress, type ListenAddress } from './units.ts';
  */
 export function resolvePublicUrl(config: Config, bound: readonly ListenAddress[] = config.listen): string {
   const [address] = bound;
-  return config.publicUrl ?? (address === undefined ? 'http://127.0.0.1:5000' : formatHttpUrl(address));
+  return config.publicUrl ?? (address === undefined ? 'http://127.0.0.1:5000' : formatHttpUrl(address, config.tls));
 }
 
-/** The URL of a listener, as seen from this machine. */
-export function formatHttpUrl({ host, port }: ListenAddress): string {
+/** The URL of a listener, as seen from this machine: with TLS, `https:`. */
+export function formatHttpUrl({ host, port }: ListenAddress, tls: ListenerTlsConfig | undefined): string {
+  const scheme = tls === undefined ? 'http' : 'https';
   const wildcards: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return new URL(`http://${formatListenAddress({ host: wildcards[host] ?? host, port })}`).origin;
+  return new URL(`${scheme}://${formatListenAddress({ host: wildcards[host] ?? host, port })}`).origin;
 }
 
 /** True where only this machine can reach it. */

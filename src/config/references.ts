@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { checkTokenFile } from './admin-rules.ts';
+import { checkAccountsFile, checkListenerFiles } from './client-files.ts';
 import { describeFileError } from './file-error.ts';
 import type { Finding } from './problem.ts';
 import { asList, asMap, asText, type Path } from './tree.ts';
@@ -29,7 +30,15 @@ export function checkReferences(tree: unknown, surroundings: Surroundings): read
       ),
     ].flat();
   });
-  return [...checkTokenFile(asMap(asMap(tree)['admin']), surroundings.directory), ...ofUpstreams];
+  const { directory } = surroundings;
+  const admin = asMap(asMap(tree)['admin']);
+  return [
+    ...checkTokenFile(admin, directory),
+    ...checkListenerFiles(asMap(asMap(tree)['tls']), ['tls'], directory),
+    ...checkListenerFiles(asMap(admin['tls']), ['admin', 'tls'], directory),
+    ...checkAccountsFile(asMap(asMap(asMap(tree)['clients'])['accounts']), directory),
+    ...ofUpstreams,
+  ];
 }
 
 type Keys = Readonly<Record<string, unknown>>;

@@ -20,7 +20,9 @@ export function resolveConfig(settings: Settings, directory: string): Config {
     publicUrl: settings.publicUrl,
     instance: settings.instance,
     catalog: settings.catalog,
+    tls: resolveListenerTls(settings.tls, directory),
     admin: resolveAdmin(settings.admin, directory),
+    clients: { ...settings.clients, accounts: { file: absolute(settings.clients.accounts.file, directory) } },
     cache: {
       path: resolve(directory, cache.path),
       maxSizeBytes: cache.maxSize,
@@ -63,14 +65,27 @@ export function resolveConfig(settings: Settings, directory: string): Config {
 }
 
 function resolveAdmin(admin: Settings['admin'], directory: string): Config['admin'] {
-  const { listen, hosts, tokenFile, createToken, openMetrics } = admin;
+  const { listen, hosts, tokenFile, createToken, openMetrics, tls } = admin;
   return {
     listen,
     hosts,
-    tokenFile: tokenFile === undefined ? undefined : resolve(directory, tokenFile),
+    tokenFile: absolute(tokenFile, directory),
     createsToken: createToken,
     hasOpenMetrics: openMetrics,
+    tls: resolveListenerTls(tls, directory),
   };
+}
+
+/** The rules between keys see to it that certificate and key come together. */
+function resolveListenerTls(tls: Settings['tls'], directory: string): Config['tls'] {
+  const { clientCerts } = tls;
+  const [certFile, keyFile] = [absolute(tls.certFile, directory), absolute(tls.keyFile, directory)];
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return { certFile, keyFile, clientCaFile: absolute(tls.clientCaFile, directory), clientCerts };
+}
+
+function absolute(name: string | undefined, directory: string): string | undefined {
+  return name === undefined ? undefined : resolve(directory, name);
 }
 
 /** The marked one, else Docker Hub, else the first (design section 8). */
@@ -86,7 +101,7 @@ function resolveUpstream(
   upstream: UpstreamSettings,
   directory: string,
 ): Omit<UpstreamConfig, 'isDefault' | 'egressAllow' | 'freshness'> {
-  const file = (name: string | undefined) => (name === undefined ? undefined : resolve(directory, name));
+  const file = (name: string | undefined) => absolute(name, directory);
   const { caFile, certFile, keyFile } = upstream.tls;
   return {
     name: upstream.name,

@@ -1,4 +1,5 @@
 import { checkAdmin } from './admin-rules.ts';
+import { checkClients, checkListenerTls } from './client-rules.ts';
 import { dockerHub } from './docker-hub.ts';
 import { findImage, imageExpectation } from './images.ts';
 import { findPin } from './pins.ts';
@@ -15,6 +16,9 @@ export function checkRules(tree: unknown): readonly Finding[] {
   return [
     ...checkListeners(asMap(tree)),
     ...checkAdmin(asMap(tree)),
+    ...checkListenerTls(asMap(asMap(tree)['tls']), ['tls']),
+    ...checkListenerTls(asMap(asMap(asMap(tree)['admin'])['tls']), ['admin', 'tls']),
+    ...checkClients(asMap(asMap(tree)['clients']), upstreams),
     ...checkHosts(upstreams),
     ...checkDefaults(upstreams),
     ...checkPins(asList(asMap(asMap(tree)['cache'])['pins']), upstreams),

@@ -2,9 +2,11 @@
 import { z } from 'zod';
 import { isRepository } from '../oci/reference.ts';
 import { imageExpectation } from './images.ts';
-import { accessModes, logLevels, onPulls } from './config.ts';
+import { accessModes, clientCertificates, logLevels, onPulls } from './config.ts';
 import {
+  addressRange,
   baseUrl,
+  clientNetwork,
   destination,
   duration,
   fileName,
@@ -54,6 +56,14 @@ const login = {
   authHosts: listOf(host()).optional(),
 };
 
+/** Of a listener; `upstream` has its own. */
+const listenerTls = keysOf({
+  certFile: fileName().optional(),
+  keyFile: fileName().optional(),
+  clientCaFile: fileName().optional(),
+  clientCerts: oneOf(clientCertificates).default('none'),
+}).prefault({});
+
 const egress = keysOf({ allow: listOf(destination()).prefault([]) }).prefault({});
 
 const upstream = keysOf({
@@ -99,12 +109,19 @@ export const fileSchema = keysOf({
     /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/.test(value),
   ).optional(),
   catalog: flag().default(false),
+  tls: listenerTls,
   admin: keysOf({
     listen: listenAddresses().prefault(defaultListen.admin),
     hosts: listOf(host()).prefault([]),
     tokenFile: fileName().optional(),
     createToken: flag().default(false),
     openMetrics: flag().default(false),
+    tls: listenerTls,
+  }).prefault({}),
+  clients: keysOf({
+    allow: listOf(clientNetwork()).min(1, { error: 'at least one network, or everybody' }).prefault(['everybody']),
+    trustedProxies: listOf(addressRange()).prefault([]),
+    accounts: keysOf({ file: fileName().optional() }).prefault({}),
   }).prefault({}),
   cache: keysOf({
     path: fileName().default('./data'),

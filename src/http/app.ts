@@ -9,12 +9,14 @@ import type { Clock } from '../telemetry/clock.ts';
 import { silentAudit, type Audit } from '../telemetry/audit.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
+import { openGate, type ClientGate } from './client-gate.ts';
 import { followAddressBook, type AddressBook, type AddressIndex } from './address-book.ts';
 import { answerBlob } from './blobs.ts';
 import { peerOf, type ClientOf } from './client-key.ts';
 import { RequestRates, type ClientLimits } from './client-limits.ts';
 import { writeError } from './error-response.ts';
 import { openExchange, type Exchange } from './exchange.ts';
+import { guard } from './guard.ts';
 import { commonHeaders, headerNames, setHeaders } from './headers.ts';
 import { answerCatalog, answerReferrers, answerTags } from './listings.ts';
 import { findClientLogin, wantsChallenge } from './client-login.ts';
@@ -37,10 +39,10 @@ export interface MirrorAppOptions {
   readonly isCatalogEnabled: boolean;
   /** Told of requests that are refused; default: nobody is. */
   readonly audit?: Audit;
-  /** Whose request it is, where that is not the other end of the connection. */
-  readonly clientOf?: ClientOf;
   /** This mirror's name in `Via`; a request that carries it has gone round in a circle. */
   readonly instanceId: string;
+  /** Who is let in; default: everybody. */
+  readonly gate?: ClientGate | undefined;
 }
 
 export interface MirrorAppLimits extends ClientLimits {
@@ -63,10 +65,12 @@ type AppResponse = Response<unknown, Locals>;
 /** The handler of the mirror listener. It owns nothing: the mirror is closed by whoever made it. */
 export function createMirrorApp(options: MirrorAppOptions): RequestListener {
   const findAddresses = followAddressBook(() => options.addresses);
-  const report = createRequestReports(options);
+  const { gate = openGate } = options;
+  const report = createRequestReports({ ...options, gate });
   const turns = new TurnBudget();
   const rates = new RequestRates(options.clock);
-  const { audit = silentAudit, clientOf = peerOf } = options;
+  const { audit = silentAudit } = options;
+  const clientOf: ClientOf = (request) => gate.describe(request).client ?? peerOf(request);
   const app = express();
   app.disable('x-powered-by');
   // Express would add weak ETags and answer conditions by them.
@@ -93,7 +97,9 @@ export function createMirrorApp(options: MirrorAppOptions): RequestListener {
     handle(request as Request, response as Response, (error?: unknown) => writeError(response, error ?? unparsable()));
   };
   const findWriteIdleMs = () => options.limits.writeIdleMs ?? defaultWriteIdleMs;
-  const admitted = createRecalledAnswers({ ...options, findAddresses, report, findWriteIdleMs }, viaExpress);
+  const answers = createRecalledAnswers({ ...options, findAddresses, report, findWriteIdleMs }, viaExpress);
+  const admitted =
+    gate === openGate ? answers : guard({ gate, clock: options.clock, report, audit, clientOf }, answers);
   return (request, response) => {
     const client = clientOf(request);
     const refusal = findRefusal(request, { rates, limits: options.limits, client });
@@ -213,7 +219,7 @@ async function answerBase(exchange: Exchange): Promise<void> {
   await exchange.sendBytes(Buffer.from('{}'));
 }
 
-type FailureOptions = Required<Pick<MirrorAppOptions, 'log' | 'audit' | 'clientOf'>>;
+type FailureOptions = Required<Pick<MirrorAppOptions, 'log' | 'audit'>> & { readonly clientOf: ClientOf };
 
 function fail(exchange: Exchange, error: unknown, { log, audit, clientOf }: FailureOptions): void {
   const { response } = exchange;

@@ -28,11 +28,7 @@ export class ClientConnections {
     const key = clientKey(address);
     const own = this.#clients.get(key) ?? new Set();
     this.#clients.set(key, own);
-    own.add(socket);
-    socket.once('close', () => {
-      own.delete(socket);
-      if (own.size === 0) this.#clients.delete(key);
-    });
+    this.#count(socket, key, own);
     if (own.size <= this.#rule.limitOf(address)) return true;
     for (const one of own) {
       if (!idle.has(one) || one.destroyed) continue;
@@ -44,5 +40,22 @@ export class ClientConnections {
     this.#rule.onRefused(address);
     socket.destroy();
     return false;
+  }
+
+  /** One connection goes on by another socket, as with TLS. */
+  replace(from: Socket, to: Socket): void {
+    for (const [key, own] of this.#clients) {
+      if (!own.delete(from)) continue;
+      this.#count(to, key, own);
+      return;
+    }
+  }
+
+  #count(socket: Socket, key: string, own: Set<Socket>): void {
+    own.add(socket);
+    socket.once('close', () => {
+      own.delete(socket);
+      if (own.size === 0) this.#clients.delete(key);
+    });
   }
 }

@@ -36,6 +36,8 @@ export const errorTable: Readonly<Record<MirrorErrorKind, ErrorRow>> = {
   'endpoint-unknown': { status: 404, code: 'UNSUPPORTED' },
   'method-unsupported': { status: 405, code: 'UNSUPPORTED' },
   'login-required': { status: 401, code: 'UNAUTHORIZED' },
+  'login-throttled': { status: 429, code: 'TOOMANYREQUESTS', retryAfterMs },
+  'client-denied': { status: 403, code: 'DENIED' },
   'upstream-unknown': { status: 404, code: 'NAME_UNKNOWN' },
   'manifest-unknown': { status: 404, code: 'MANIFEST_UNKNOWN' },
   'blob-unknown': { status: 404, code: 'BLOB_UNKNOWN' },

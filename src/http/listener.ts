@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../telemetry/clock.ts';
 import { ClientConnections, type ConnectionRule } from './client-connections.ts';
 import { findConnectionBound } from './connection-bound.ts';
+import { createTlsServer, type ListenerTls } from './tls-server.ts';
 
 /** Port 0 lets the system choose. IPv6 without brackets. */
 export interface ListenAddress {
@@ -43,6 +44,10 @@ export interface ListenerOptions {
   readonly clients?: ConnectionRule;
   /** The body, JSON, for a request that could not be read; default: none. */
   readonly describe?: ((status: number) => string) | undefined;
+  /** Undefined: plain HTTP. */
+  readonly tls?: ListenerTls | undefined;
+  /** Whether a connection from there may stay; default: all. */
+  admitsPeer?(address: string | undefined): boolean;
 }
 
 /** A burst of nodes that start together must not be refused by the kernel. */
@@ -83,29 +88,46 @@ export function createListener(options: ListenerOptions): Listener {
     longestIdle.destroy();
   };
 
-  const createOne = (): Server => {
-    const server = createServer(
-      {
-        keepAliveTimeout: options.keepAliveTimeoutMs ?? 150_000,
-        headersTimeout: options.headersTimeoutMs ?? 10_000,
-        // Of the request alone, bodies included, which nobody reads; answers may take as long as they move.
-        requestTimeout: 30_000,
-        connectionsCheckingInterval: 1_000,
-        maxHeaderSize,
-        noDelay: true,
-        // Hardly a request has a body, and nobody reads one.
-        optimizeEmptyRequests: true,
-      },
-      onRequest,
-    );
-    server.on('connection', (socket: Socket) => {
-      sockets.set(socket, new Set());
-      socket.once('close', () => {
-        sockets.delete(socket);
-        idle.delete(socket);
-      });
-      if (clients?.admit(socket, idle) !== false && sockets.size > maxConnections) makeRoom(socket);
+  const keep = (socket: Socket): void => {
+    sockets.set(socket, new Set());
+    socket.once('close', () => {
+      sockets.delete(socket);
+      idle.delete(socket);
     });
+  };
+
+  const onOpen = (socket: Socket): void => {
+    if (options.admitsPeer?.(socket.remoteAddress) === false) {
+      socket.destroy();
+      return;
+    }
+    keep(socket);
+    if (clients?.admit(socket, idle) !== false && sockets.size > maxConnections) makeRoom(socket);
+  };
+
+  const createOne = (): Server => {
+    const serverOptions = {
+      keepAliveTimeout: options.keepAliveTimeoutMs ?? 150_000,
+      headersTimeout: options.headersTimeoutMs ?? 10_000,
+      // Of the request alone, bodies included, which nobody reads; answers may take as long as they move.
+      requestTimeout: 30_000,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize,
+      noDelay: true,
+      // Hardly a request has a body, and nobody reads one.
+      optimizeEmptyRequests: true,
+    };
+    const server =
+      options.tls === undefined
+        ? createServer(serverOptions, onRequest).on('connection', onOpen)
+        : createTlsServer(options.tls, serverOptions, onRequest, {
+            onOpen,
+            onSecure(from, to) {
+              sockets.delete(from);
+              keep(to);
+              clients?.replace(from, to);
+            },
+          });
     // With a listener of its own, no "100 Continue" is sent: no body is wanted.
     server.on('checkContinue', onRequest);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

@@ -14,6 +14,8 @@ const maxHeaders = 100;
 const reasons: { readonly [Kind in MirrorErrorKind]?: RefusalReason } = {
   'rule-denied': 'rule',
   'client-throttled': 'limit',
+  'login-throttled': 'login',
+  'client-denied': 'network',
 };
 
 /** Why a request is not even looked at; undefined when it is. Counts it for its client. */

@@ -4,6 +4,7 @@ import { isMirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
+import type { ClientFacts, ClientGate } from './client-gate.ts';
 import type { Exchange } from './exchange.ts';
 import type { Route } from './route.ts';
 
@@ -16,6 +17,7 @@ export interface RequestLogOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly gate: Pick<ClientGate, 'describe'>;
 }
 
 /** What there is to tell of a request. */
@@ -40,7 +42,7 @@ export function createRequestReports(options: RequestLogOptions): RequestReports
   }
   return (exchange) => {
     const isFirst = waiting.length === 0;
-    waiting.push(createReport(exchange, options.clock.monotonicMs() - exchange.startedMs));
+    waiting.push(createReport(exchange, options.clock.monotonicMs() - exchange.startedMs, options.gate));
     if (isFirst) setImmediate(write);
   };
 }
@@ -50,24 +52,24 @@ interface Report {
   readonly status: number;
   readonly isComplete: boolean;
   readonly durationMs: number;
-  readonly client: string | undefined;
+  readonly facts: ClientFacts;
 }
 
 /** What will not be the same any more in a moment. */
-function createReport(exchange: Reported, durationMs: number): Report {
+function createReport(exchange: Reported, durationMs: number, gate: RequestLogOptions['gate']): Report {
   const { response } = exchange;
   return {
     exchange,
     status: response.headersSent ? response.statusCode : clientLeft,
     isComplete: response.writableFinished,
     durationMs,
-    client: response.req.socket.remoteAddress,
+    facts: gate.describe(response.req),
   };
 }
 
 function writeReport({ exchange, ...report }: Report, { log, meter }: RequestLogOptions): void {
   const { method, headers } = exchange.response.req;
-  const { status, isComplete, durationMs, client } = report;
+  const { status, isComplete, durationMs, facts } = report;
   const endpoint = exchange.route?.endpoint ?? 'none';
   const fields = {
     method,
@@ -78,7 +80,7 @@ function writeReport({ exchange, ...report }: Report, { log, meter }: RequestLog
     bytes: exchange.sentBytes,
     isComplete,
     durationMs: Math.round(durationMs * 10) / 10,
-    client,
+    ...facts,
     userAgent: headers['user-agent']?.slice(0, maxTextLength),
     ...describeFailure(exchange.failure),
   };

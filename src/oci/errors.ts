@@ -10,6 +10,8 @@ export type MirrorErrorKind =
   | 'endpoint-unknown'
   | 'method-unsupported'
   | 'login-required'
+  | 'login-throttled'
+  | 'client-denied'
   | 'upstream-unknown'
   | 'manifest-unknown'
   | 'blob-unknown'

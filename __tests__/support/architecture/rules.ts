@@ -13,7 +13,7 @@ const files = ['node:fs', 'node:path', 'node:sqlite'];
 const sockets = ['node:http', 'node:http2', 'node:https', 'node:net', 'node:tls', 'node:dns', 'node:dgram'];
 const processes = ['node:child_process', 'node:worker_threads', 'node:cluster'];
 
-const everyPart = ['oci', 'config', 'telemetry', 'store', 'upstream', 'mirror', 'http', 'admin', 'cli'];
+const everyPart = ['oci', 'config', 'telemetry', 'store', 'upstream', 'mirror', 'clients', 'http', 'admin', 'cli'];
 
 /** A part is a folder of `src`, or a file directly in it. */
 export const parts: Readonly<Record<string, PartRule>> = {
@@ -27,6 +27,7 @@ export const parts: Readonly<Record<string, PartRule>> = {
     types: ['store', 'upstream'],
     forbiddenBuiltIns: [...files, ...sockets, ...processes],
   },
+  clients: { imports: ['oci', 'config', 'telemetry'], types: [], forbiddenBuiltIns: ['node:sqlite'] },
   http: { imports: ['oci', 'telemetry', 'mirror'], types: [], forbiddenBuiltIns: [...files, ...processes] },
   admin: {
     imports: ['oci', 'telemetry', 'mirror'],
@@ -44,8 +45,9 @@ export const parts: Readonly<Record<string, PartRule>> = {
 export const homes: Readonly<Record<string, readonly string[]>> = {
   express: ['http', 'admin'],
   undici: ['upstream'],
-  'ipaddr.js': ['upstream'],
-  'lru-cache': ['store'],
+  bcryptjs: ['clients'],
+  'ipaddr.js': ['upstream', 'clients'],
+  'lru-cache': ['store', 'clients'],
   'cache-manager': ['store'],
   keyv: ['store'],
   pino: ['telemetry'],

@@ -1,6 +1,7 @@
 // Measures the built service against the tables of what it must show.
 // Usage: node __tests__/support/measure/main.ts [--full] [--list] [--log] [word of a row's name]
 //    or: node __tests__/support/measure/main.ts --storm [seed] [seconds]
+import { accountRows } from './account-rows.ts';
 import { conformanceRow } from './conformance-row.ts';
 import { faultRows } from './fault-rows.ts';
 import { freshnessRows } from './freshness-rows.ts';
@@ -18,6 +19,7 @@ const tableRows: readonly Row[] = [
   ...lifeRows,
   ...freshnessRows,
   conformanceRow,
+  ...accountRows,
   ...storeRows,
 ];
 

@@ -16,12 +16,15 @@ describe('without a file', () => {
       publicUrl: undefined,
       instance: undefined,
       catalog: false,
+      tls: undefined,
+      clients: { allow: ['everybody'], trustedProxies: [], accounts: { file: undefined } },
       admin: {
         listen: [{ host: '127.0.0.1', port: 5080 }],
         hosts: [],
         tokenFile: undefined,
         createsToken: false,
         hasOpenMetrics: false,
+        tls: undefined,
       },
       cache: {
         path: '/nowhere/data',

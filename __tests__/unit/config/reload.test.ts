@@ -9,6 +9,7 @@ import { createDirectory, load } from './support.ts';
 
 describe('from one configuration to the next', () => {
   const running = load({ yaml: 'listen: 127.0.0.1:5000' });
+  const htpasswd = `alice:$2b$04$${'a'.repeat(53)}`;
 
   test('nothing changes where both are equal', () => {
     const next = load({ yaml: '' });
@@ -19,14 +20,15 @@ describe('from one configuration to the next', () => {
   test('what a running program cannot change stays, and is named', () => {
     const yaml = `
       { listen: "127.0.0.1:1", instance: b, admin: { listen: "127.0.0.1:2", hosts: [a.lan] }, catalog: true,
-        cache: { path: /elsewhere, maxSize: 1GB } }`;
-    const { config, changed, waiting } = planTransition(running, load({ yaml }));
-    expect(waiting).toEqual(['listen', 'instance', 'admin.listen', 'cache.path']);
-    expect(changed).toEqual(['catalog', 'admin', 'cache']);
+        clients: { accounts: { file: htpasswd }, allow: [private] }, cache: { path: /elsewhere, maxSize: 1GB } }`;
+    const { config, changed, waiting } = planTransition(running, load({ yaml, files: { htpasswd } }));
+    expect(waiting).toEqual(['listen', 'instance', 'admin.listen', 'clients.accounts', 'cache.path']);
+    expect(changed).toEqual(['catalog', 'admin', 'clients', 'cache']);
     expect(config).toEqual({
       ...running,
       catalog: true,
       admin: { ...running.admin, hosts: ['a.lan'] },
+      clients: { ...running.clients, allow: ['private'] },
       cache: { ...running.cache, maxSizeBytes: 1_000_000_000 },
     });
     expect(Object.isFrozen(config) && Object.isFrozen(config.cache)).toBe(true);

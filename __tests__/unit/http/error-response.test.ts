@@ -41,7 +41,9 @@ describe('every kind of error', () => {
       'x-content-type-options': 'nosniff',
       'content-length': String(pulled.bytes),
     });
-    for (const name of ['www-authenticate', 'etag', 'docker-content-digest', 'cache-status', 'x-powered-by']) {
+    const challenge = kind === 'login-required' ? 'Basic realm="Stowage", charset="UTF-8"' : undefined;
+    expect(pulled.headers['www-authenticate']).toBe(challenge);
+    for (const name of ['etag', 'docker-content-digest', 'cache-status', 'x-powered-by']) {
       expect(pulled.headers[name]).toBeUndefined();
     }
     const { date: _get, ...ofGet } = pulled.headers;

@@ -1,11 +1,12 @@
 import type { AddressBook } from '../../../src/http/address-book.ts';
 import { createMirrorApp, type MirrorAppLimits } from '../../../src/http/app.ts';
+import type { ClientGate } from '../../../src/http/client-gate.ts';
 import { createListener, type Listener } from '../../../src/http/listener.ts';
 import type { Mirror } from '../../../src/mirror/mirror-api.ts';
 import { systemClock, type Clock } from '../../../src/telemetry/clock.ts';
 import type { Log } from '../../../src/telemetry/log.ts';
 import { silentMeter, type Meter } from '../../../src/telemetry/metrics.ts';
-import { createSignal } from '../../support/signal.ts';
+import { createSignal, pollUntil } from '../../support/signal.ts';
 
 export const addresses: AddressBook = {
   upstreams: [
@@ -33,6 +34,10 @@ export interface Served {
   readonly requests: readonly Parameters<Meter['request']>[0][];
   /** Resolves when so many requests have been reported, and gives their log lines. */
   untilReported(count: number): Promise<readonly LogLine[]>;
+  /** Resolves when no connection is left. */
+  untilIdle(): Promise<void>;
+  /** Whether connections may stay that come from now on. */
+  admitPeers(areAdmitted: boolean): void;
   close(): Promise<void>;
 }
 
@@ -42,6 +47,7 @@ export interface ServeOptions {
   readonly isCatalogEnabled?: boolean;
   readonly headersTimeoutMs?: number;
   readonly addresses?: AddressBook;
+  readonly gate?: ClientGate;
 }
 
 /** The mirror listener on a free loopback port. */
@@ -70,8 +76,16 @@ export async function serve(mirror: Mirror, options: ServeOptions = {}): Promise
     limits,
     isCatalogEnabled,
     instanceId: 'here',
+    gate: options.gate,
   });
-  const listener = createListener({ handler, clock, ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }) });
+  let arePeersAdmitted = true;
+  const admitsPeer = (): boolean => arePeersAdmitted;
+  const listener = createListener({
+    handler,
+    clock,
+    admitsPeer,
+    ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
+  });
   const [bound] = await listener.listen([{ host: '127.0.0.1', port: 0 }]);
   return {
     address: `http://127.0.0.1:${bound?.port}`,
@@ -82,6 +96,8 @@ export async function serve(mirror: Mirror, options: ServeOptions = {}): Promise
       await reported.until(() => requests.length >= count);
       return lines.filter((line) => line.message === 'request');
     },
+    untilIdle: () => pollUntil(() => listener.connections === 0),
+    admitPeers: (areAdmitted) => void (arePeersAdmitted = areAdmitted),
     close: () => listener.close({ drainMs: 0 }),
   };
 }

@@ -24,6 +24,7 @@ describe('the Dockerfile', () => {
     expect(config.cache.path).toBe('/var/lib/stowage');
     expect(config.cache.lockWaitMs).toBe(60_000);
     expect(config.limits.drainDelayMs).toBe(5_000);
+    expect(config.clients.allow).toEqual(['loopback', 'private']);
     expect(config.admin).toMatchObject({ tokenFile: '/var/lib/stowage/admin-token', createsToken: true });
   });
 

@@ -80,7 +80,7 @@ function configuredUrl(config: Config | undefined): string {
   const [address] = config?.admin.listen ?? [];
   if (address === undefined)
     throw new CliFailure('admin.listen is empty: --admin URL says where the mirror is', { status: 2 });
-  return formatHttpUrl(address);
+  return formatHttpUrl(address, config?.admin.tls);
 }
 
 function findToken(options: AdminOptions, config: Config | undefined, { cwd }: CliContext): Token {
