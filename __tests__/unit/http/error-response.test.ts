@@ -41,7 +41,9 @@ describe('every kind of error', () => {
       'x-content-type-options': 'nosniff',
       'content-length': String(pulled.bytes),
     });
-    for (const name of ['www-authenticate', 'etag', 'docker-content-digest', 'cache-status', 'x-powered-by']) {
+    // Nothing else ever asks a client for a login.
+    expect(pulled.headers['www-authenticate'] !== undefined).toBe(kind === 'login-required');
+    for (const name of ['etag', 'docker-content-digest', 'cache-status', 'x-powered-by']) {
       expect(pulled.headers[name]).toBeUndefined();
     }
     const { date: _get, ...ofGet } = pulled.headers;
