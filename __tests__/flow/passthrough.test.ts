@@ -68,8 +68,12 @@ describe('a private repository', () => {
     await warm(mirror, paths);
     const before = upstream.requests.length;
     for (let i = 0; i < 3; i++) await warm(mirror, paths);
-    expect((await pull(mirror.address, paths.tag, as(alice))).headers['cache-status']).toBe('stowage; hit');
-    expect((await pull(mirror.address, paths.small, as(alice))).headers['cache-status']).toBe('stowage; hit');
+    for (const path of Object.values(paths)) {
+      // What has just come may be on its way to the disk still.
+      const isHit = async () =>
+        (await pull(mirror.address, path, as(alice))).headers['cache-status'] === 'stowage; hit';
+      await pollUntil(isHit, { what: `a hit of ${path}` });
+    }
     expectWhole(await pull(mirror.address, paths.layer, as(alice)), layer);
     expect(upstream.requests.slice(before)).toEqual([]);
     expect(tokens.find(isOf(alice))).toHaveLength(1);
@@ -258,6 +262,22 @@ describe('one fill', () => {
     expectWhole(await second.done, layer);
     expect(upstream.find({ method: 'GET', path: layer.digest })).toHaveLength(1);
     for (const login of [alice, bob, carol]) expect(tokens.find(isOf(login))).toHaveLength(1);
+  });
+
+  test('goes on with the login of another when its first one is taken away', async () => {
+    const { accounts, upstream, mirror, paths, tokens } = await setUp();
+    const carol = 'carol:planted-password';
+    accounts.set(carol, [repository]);
+    const gate = createGate();
+    upstream.once({ method: 'GET', path: layer.digest }, { hold: gate, status: 403, body: '{}' });
+    const first = pull(mirror.address, paths.layer, as(alice));
+    await gate.reached;
+    accounts.set(alice, []);
+    const second = pull(mirror.address, paths.layer, as(carol));
+    await tokens.until(() => tokens.find(isOf(carol)).length > 0);
+    gate.open();
+    expectWhole(await second, layer);
+    expectError(await first, 404, 'BLOB_UNKNOWN');
   });
 });
 

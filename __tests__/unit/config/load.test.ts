@@ -66,6 +66,8 @@ describe('without a file', () => {
           isDefault: true,
           urls: [{ url: 'https://registry-1.docker.io', login: undefined, authHosts: [], isTagSource: true }],
           sharesCredentials: false,
+          access: 'shared',
+          accessTtlMs: 60_000,
           repositoryPrefix: undefined,
           tls: { caFile: undefined, certFile: undefined, keyFile: undefined },
           proxyUrl: undefined,

@@ -121,6 +121,18 @@ describe('one mistake gives its place and what was expected', () => {
       'upstreams[0].shareCredentials: expected username or credentialHelper beside it, or false',
     ],
     [
+      'upstreams: [{ name: a.io, access: passthrough, username: me, passwordEnv: SET, shareCredentials: true }]',
+      'upstreams[0].shareCredentials: expected false: access: passthrough shows callers what their own logins see',
+    ],
+    [
+      'upstreams: [{ name: a.io, access: passthrough, tls: { certFile: /etc/passwd, keyFile: /etc/passwd } }]',
+      /^upstreams\[0\]\.access: expected access: shared where the mirror has a client certificate/,
+    ],
+    [
+      'upstreams: [{ name: a.io, access: open }]',
+      'upstreams[0].access: expected one of shared, passthrough, found "open"',
+    ],
+    [
       'upstreams: [{ name: a.io, credentialHelper: ecr-login }]',
       'upstreams[0].credentialHelper: expected the program docker-credential-ecr-login in a directory of PATH, found none',
     ],
