@@ -1,6 +1,8 @@
 import type { RequestListener } from 'node:http';
+import { Agent } from 'node:https';
 import { connect } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { ConnectionRule } from '../../../src/http/client-connections.ts';
 import { createListener, type Listener } from '../../../src/http/listener.ts';
 import type { ListenerTls } from '../../../src/http/tls-server.ts';
 import { systemClock } from '../../../src/telemetry/clock.ts';
@@ -16,7 +18,7 @@ afterEach(async () => {
 
 const hello: RequestListener = (_request, response) => void response.end('hello');
 
-async function start(clientCerts: ListenerTls['clientCerts'], handler = hello, maxConnections?: number) {
+async function start(clientCerts: ListenerTls['clientCerts'], handler = hello, clients?: ConnectionRule) {
   const listeners: (() => void)[] = [];
   let context: ListenerTls['context'] = { cert: serverCertificate, key: serverKey, ca: authority };
   const tls: ListenerTls = {
@@ -30,7 +32,7 @@ async function start(clientCerts: ListenerTls['clientCerts'], handler = hello, m
     context = next;
     for (const tell of listeners) tell();
   };
-  const listener = createListener({ handler, clock: systemClock, tls, ...(maxConnections && { maxConnections }) });
+  const listener = createListener({ handler, clock: systemClock, tls, ...(clients && { clients }) });
   opened.push(listener);
   const [bound] = await listener.listen([{ host: '127.0.0.1', port: 0 }]);
   const port = bound?.port ?? 0;
@@ -63,6 +65,17 @@ describe('a listener with TLS', () => {
     response?.end();
     await pulling.done;
     await pollUntil(() => listener.connections === 0);
+  });
+
+  test('takes an idle connection from a client that has too many', async () => {
+    const refused: string[] = [];
+    const rule = { limitOf: () => 1, onRefused: (address: string) => void refused.push(address) };
+    const { address, listener } = await start('none', hello, rule);
+    const agents = [new Agent({ keepAlive: true }), new Agent({ keepAlive: true })];
+    for (const agent of agents) expect((await pull(address, '/', { agent })).status).toBe(200);
+    await pollUntil(() => listener.connections === 1);
+    expect(refused).toEqual([]);
+    for (const agent of agents) agent.destroy();
   });
 
   test('lets go of who never says hello', async () => {
