@@ -64,12 +64,9 @@ export function createHelperRunner({ environment, clock }: HelperRunnerOptions):
 
   return {
     async run(helper, server) {
-      const output = await run(helper, server);
-      const { Username: username, Secret: secret } = readAnswer(output);
-      if (typeof username !== 'string' || typeof secret !== 'string' || secret === '') {
-        throw new Error(`docker-credential-${helper} gave something else than JSON with Username and Secret`);
-      }
-      return { username, secret };
+      const login = findLogin(await run(helper, server));
+      if (login !== undefined) return login;
+      throw new Error(`docker-credential-${helper} gave something else than JSON with Username and Secret`);
     },
     close() {
       for (const child of running) end(child);
@@ -77,11 +74,15 @@ export function createHelperRunner({ environment, clock }: HelperRunnerOptions):
   };
 }
 
-function readAnswer(output: string): Readonly<Record<string, unknown>> {
+/** The login in what a helper has written; undefined for anything else. Never throws. */
+export function findLogin(output: string): { readonly username: string; readonly secret: string } | undefined {
   try {
-    return (JSON.parse(output) ?? {}) as Readonly<Record<string, unknown>>;
+    const answer = (JSON.parse(output) ?? {}) as Readonly<Record<string, unknown>>;
+    const { Username: username, Secret: secret } = answer;
+    if (typeof username !== 'string' || typeof secret !== 'string' || secret === '') return undefined;
+    return { username, secret };
   } catch {
-    return {};
+    return undefined;
   }
 }
 

@@ -27,7 +27,8 @@ export class ConfigError extends Error {
 /** One line: `path: expected …, found …`. */
 export function formatProblem(problem: Problem): string {
   const found = problem.found === undefined ? '' : `, found ${problem.found}`;
-  return `${problem.path}: expected ${problem.expected}${found}`;
+  // Terminals obey more than what JSON escapes.
+  return `${problem.path}: expected ${problem.expected}${found}`.replace(/[\x7f-\x9f\u2028\u2029]/g, '?');
 }
 
 /** `['upstreams', 0, 'url']` → `upstreams[0].url`. */

@@ -13,6 +13,9 @@ const expectations: Readonly<Record<string, string>> = {
 };
 const otherwise = 'valid YAML: text that holds any of : # [ ] { } * & ! needs quotes, as in "[::]:5000"';
 
+/** What is no YAML at all, as a program given by mistake, has one in every line. */
+const maxProblems = 50;
+
 /** The file's value, or where it is no YAML. Problems never repeat the file's text, since secrets may stand there. */
 export function parseYaml(
   text: string,
@@ -20,7 +23,8 @@ export function parseYaml(
 ): { readonly value: unknown; readonly problems: readonly Problem[] } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
-  const problems = [...document.errors, ...document.warnings].map((error) => toProblem(error, file, lines));
+  const errors = [...document.errors, ...document.warnings].slice(0, maxProblems);
+  const problems = errors.map((error) => toProblem(error, file, lines));
   if (problems.length > 0) return { value: undefined, problems: withoutRepeats(problems) };
   if (document.contents !== null && !isMap(document.contents)) {
     return { value: undefined, problems: [{ path: file, expected: 'a map of keys and values' }] };

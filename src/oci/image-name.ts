@@ -46,7 +46,7 @@ function findUpstream(path: string, text: string, upstreams: readonly NamedUpstr
   const first = path.slice(0, Math.max(0, slash)).toLowerCase();
   const named = upstreams.find(({ name, aliases }) => name === first || aliases.includes(first));
   if (named !== undefined) return { upstream: named.name, repository: path.slice(slash + 1) };
-  if (/[.:]/.test(first) || first === 'localhost') throw invalid(text, `${first} is not among the upstreams`);
+  if (/[.:]/.test(first) || first === 'localhost') throw invalid(text, `${nameHost(first)} is not among the upstreams`);
   const chosen = upstreams.find(({ isDefault }) => isDefault) ?? upstreams[0];
   if (chosen === undefined) throw new TypeError('a mirror needs at least one upstream');
   return { upstream: chosen.name, repository: path };
@@ -54,6 +54,13 @@ function findUpstream(path: string, text: string, upstreams: readonly NamedUpstr
 
 function invalid(text: string, reason: string): MirrorError {
   const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  const message = `${JSON.stringify(shown)} is no image name, as in alpine:3.20 or ghcr.io/org/app@sha256:…: ${reason}`;
+  // What JSON leaves as it is, terminals may still obey.
+  const quoted = JSON.stringify(shown).replace(/[\x7f-\x9f\u2028\u2029]/g, '?');
+  const message = `${quoted} is no image name, as in alpine:3.20 or ghcr.io/org/app@sha256:…: ${reason}`;
   return new MirrorError({ kind: 'name-invalid', message });
+}
+
+/** Repeated only where it may stand in an answer or a log as it is. */
+function nameHost(text: string): string {
+  return /^[\w.:-]{1,100}$/.test(text) ? text : 'its host';
 }

@@ -1,10 +1,10 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { isDigest, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Pin } from '../oci/pin.ts';
 import type { RepositoryId } from '../oci/reference.ts';
 import { contentKinds, type ContentKind, type ContentRecord, type ContentTotals, type TagRecord } from './catalog.ts';
-import { DamageError } from './catalog-schema.ts';
+import { toContent, toDescriptor, toDigest, toKind, toPin, toTag, type Row } from './catalog-rows.ts';
 
 /** What is in the database. Every method throws what SQLite says. */
 export interface CatalogReader {
@@ -37,8 +37,6 @@ export interface Query {
   <T>(read: (reader: CatalogReader) => T, otherwise: T): T;
   close(): void;
 }
-
-type Row = Readonly<Record<string, unknown>>;
 
 /** Opens the catalog for reading; it must exist. Each call sees every transaction that has ended. */
 export function openCatalogReader(path: string): CatalogReader {
@@ -79,7 +77,7 @@ export function openCatalogReader(path: string): CatalogReader {
     listPins: () =>
       prepare('SELECT pin FROM pins')
         .all()
-        .map(({ pin }) => JSON.parse(String(pin)) as Pin),
+        .map(({ pin }) => toPin(pin)),
     findState(key) {
       const value = prepare('SELECT value FROM state WHERE key = ?').get(key)?.['value'];
       return typeof value === 'string' ? value : undefined;
@@ -103,13 +101,7 @@ export function openCatalogReader(path: string): CatalogReader {
     findTag({ upstream, repository }, tag) {
       const sql = 'SELECT digest, checked, etag FROM tags WHERE upstream = ? AND repository = ? AND tag = ?';
       const row = prepare(sql).get(upstream, repository, tag);
-      if (row === undefined) return undefined;
-      const etag = row['etag'];
-      return {
-        digest: toDigest(row['digest']),
-        checkedMs: Number(row['checked']),
-        etag: typeof etag === 'string' ? etag : undefined,
-      };
+      return row === undefined ? undefined : toTag(row);
     },
     listAbove: (digest) =>
       prepare(`${above} SELECT digest FROM above`)
@@ -145,32 +137,3 @@ const above = `WITH RECURSIVE above (digest) AS (
 )`;
 const contentColumns = 'digest, size, provenance, media_type, kind, last_used, hits';
 const none: ContentTotals = { objects: 0, bytes: 0 };
-
-function toContent(row: Row): ContentRecord {
-  const mediaType = row['media_type'];
-  return {
-    digest: toDigest(row['digest']),
-    sizeBytes: Number(row['size']),
-    provenance: row['provenance'] === 'public' ? 'public' : 'restricted',
-    mediaType: typeof mediaType === 'string' ? mediaType : undefined,
-    kind: toKind(row['kind']),
-    lastUsedMs: Number(row['last_used']),
-    hits: Number(row['hits']),
-  };
-}
-
-function toDescriptor(row: Row): Descriptor {
-  return { digest: toDigest(row['digest']), mediaType: String(row['media_type']), sizeBytes: Number(row['size']) };
-}
-
-function toKind(value: unknown): ContentKind {
-  const kind = contentKinds.find((known) => known === value);
-  if (kind !== undefined) return kind;
-  throw new DamageError('the catalog holds a kind of content that there is not');
-}
-
-/** Digests become file names: a damaged one must not. */
-function toDigest(value: unknown): Digest {
-  if (typeof value === 'string' && isDigest(value)) return value;
-  throw new DamageError('the catalog holds a digest that is none');
-}

@@ -91,7 +91,7 @@ function describeError(error: Error, depth: number): Record<string, unknown> {
 }
 
 // Each pattern scans any text in linear time: what may repeat never contains what starts it.
-const rules: readonly (readonly [RegExp, string])[] = [
+const rules: readonly (readonly [RegExp, string | ((text: string) => string)])[] = [
   // Logins in URLs, up to the last @ before the path.
   [/(:\/\/)[^\s/?#"'<>\\]*@/g, `$1${hidden}@`],
   // Query strings of URLs, whole or relative: signatures of storage services, tokens.
@@ -100,9 +100,14 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?[ \t]*:[ \t]*)[^\r\n]+/gi, `$1$2${hidden}`],
   // `"token":"…"` and `password=…`, as in bodies and command lines.
   [/(token|passw(?:or)?d|secret|api_?key)("[ \t]*:[ \t]*"|=)[^\s"&,;]+/gi, `$1$2${hidden}`],
-  // A JSON web token without a word that announces it.
-  [/\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?/g, hidden],
+  [/(?<![\w.-])[\w.-]{13,}/g, hideWebToken],
 ];
+
+/** A JSON web token without a word that announces it, in what could be one: a search within it would go back too often. */
+function hideWebToken(text: string): string {
+  const start = text.search(/\beyJ[\w-]{8}/);
+  return start >= 0 && /\.[\w-]/.test(text.slice(start)) ? `${text.slice(0, start)}${hidden}` : text;
+}
 
 /** Some part of every rule: most texts hold none of these, and one look is cheaper than six. */
 const suspicious = /[?@=]|"[ \t]*:|eyJ|bearer|basic|authorization|cookie/i;
@@ -111,5 +116,9 @@ const suspicious = /[?@=]|"[ \t]*:|eyJ|bearer|basic|authorization|cookie/i;
 export function redactText(text: string): string {
   const short = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
   if (harmlessTexts.has(short, () => !suspicious.test(short))) return short;
-  return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), short);
+  return rules.reduce(
+    (result, [pattern, replacement]) =>
+      typeof replacement === 'string' ? result.replace(pattern, replacement) : result.replace(pattern, replacement),
+    short,
+  );
 }

@@ -11,6 +11,12 @@ describe('the parser of server-sent events', () => {
     ]);
   });
 
+  test('ends lines where the protocol does, not where Unicode does', () => {
+    expect(createEventParser()('event: a\ndata: x\u2028y: z\u2029\n\n')).toEqual([
+      { type: 'a', data: 'x\u2028y: z\u2029' },
+    ]);
+  });
+
   test('gives nothing before a message is whole', () => {
     const parse = createEventParser();
     expect([parse('event: a\nda'), parse('ta: 1\n'), parse('\n')]).toEqual([[], [], [{ type: 'a', data: '1' }]]);

@@ -23,10 +23,17 @@ export function createEventParser(): (text: string) => Message[] {
         data = [];
         continue;
       }
-      const [, field = '', value = ''] = /^([^:]*):? ?(.*)$/.exec(line) ?? [];
+      const { field, value } = splitLine(line);
       if (field === 'event') type = value;
       if (field === 'data') data.push(value);
     }
     return messages;
   };
+}
+
+/** One space after the colon is no part of the value. Text may hold anything else, line ends of Unicode's own too. */
+function splitLine(line: string): { readonly field: string; readonly value: string } {
+  const colon = line.indexOf(':');
+  if (colon < 0) return { field: line, value: '' };
+  return { field: line.slice(0, colon), value: line.slice(line.startsWith(' ', colon + 1) ? colon + 2 : colon + 1) };
 }
