@@ -72,12 +72,12 @@ describe('the numbers of a mirror', () => {
       bench.mirror.getBlob({ ...placeOf(), digest }, { type: 'whole' }, client),
     );
     await bench.settle();
-    expect(bench.mirror.stats()).toEqual({ fills: 1, readers: 2 });
+    expect(bench.mirror.stats()).toEqual({ fills: 1, readers: 2, waiting: 0 });
     const left = failureOf(pulls[1] ?? Promise.reject(new Error('there are two')));
     leaving.abort();
     await bench.settle();
     expect(await left).toMatchObject({ name: 'AbortError' });
-    expect(bench.mirror.stats()).toEqual({ fills: 1, readers: 1 });
+    expect(bench.mirror.stats()).toEqual({ fills: 1, readers: 1, waiting: 0 });
     bench.upstream.blobs.last.answer(content).send(content).end();
     for (const pull of pulls.slice(0, 1)) await readAll(await pull);
   });
