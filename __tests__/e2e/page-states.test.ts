@@ -317,25 +317,26 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
     const page = await open('/images');
     await untilLoaded(page);
     await page.keyboard.press('Tab');
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
+    await page.waitForFunction('document.activeElement.textContent === "Skip to the content"');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+    await page.waitForFunction('document.activeElement.id === "main"');
     const purge = page.getByRole('button', { name: 'Purge docker.io/library/app-0:v0', exact: true });
     await purge.focus();
     await page.keyboard.press('Enter');
     const dialog = page.getByRole('dialog', { name: 'Purge this image?' });
     await dialog.getByText('Removes about').waitFor();
     expect(await findBarriers(page)).toEqual([]);
-    expect(await page.evaluate('document.activeElement.closest("dialog") !== null')).toBe(true);
+    await page.waitForFunction('document.activeElement.closest("dialog") !== null');
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
-    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
-      'Purge docker.io/library/app-0:v0',
+    await page.waitForFunction(
+      'document.activeElement.getAttribute("aria-label") === "Purge docker.io/library/app-0:v0"',
     );
     await page.getByRole('link', { name: 'Warm up' }).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Warm up' }).waitFor();
-    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
+    // The focus follows the view a moment later.
+    await page.waitForFunction('document.activeElement.tagName === "H1"');
     await page.goBack();
     await page.getByRole('heading', { level: 1, name: 'Images' }).waitFor();
     expect(admin.calls.filter(({ method }) => method === 'POST')).toEqual([]);
