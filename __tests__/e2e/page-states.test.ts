@@ -364,7 +364,7 @@ describeWith({ programs: ['chromium'] }, 'the page, of a mirror in any state', (
     await page.getByRole('button', { name: 'Warm up' }).click();
     await page.getByText(`line 3: ${error}`).waitFor();
     expect(await field.getAttribute('aria-invalid')).toBe('true');
-    expect(await page.evaluate('document.activeElement.tagName')).toBe('TEXTAREA');
+    await page.waitForFunction('document.activeElement.tagName === "TEXTAREA"');
     expect(await findBarriers(page)).toEqual([]);
   });
 });

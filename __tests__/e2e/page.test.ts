@@ -183,7 +183,7 @@ describeWith({ programs: ['chromium'] }, 'the page of a real mirror that is real
       await field.fill('library/two:1\nno such//image::');
       await start.click();
       await page.getByText(/line 2: "no such\/\/image::" is no image name/).waitFor();
-      expect(await page.evaluate('document.activeElement.tagName')).toBe('TEXTAREA');
+      await page.waitForFunction('document.activeElement.tagName === "TEXTAREA"');
       await page.getByLabel('these platforms').check();
       await page.getByLabel('Names of platforms').fill('linux/amd64, nonsense');
       await field.fill('two:1\nteam/app:1.0');
