@@ -25,6 +25,8 @@ interface Scene {
   /** Further keys of the main upstream, and of the configuration; files may lie in the directory. */
   readonly upstream?: Readonly<Record<string, unknown>>;
   config?(directory: string): Readonly<Record<string, unknown>>;
+  /** Whether the main upstream is asked with callers' own logins. */
+  readonly isPassthrough?: boolean;
   /** `user:password` that the test itself pulls with. */
   readonly login?: string;
   /** Whom this place is open to. */
@@ -34,6 +36,14 @@ interface Scene {
 }
 
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+
+const challenge = 'Basic realm="Stowage", charset="UTF-8"';
+const loginRequired = (method: string): Seen => ({
+  status: 401,
+  ...(method !== 'HEAD' && { code: 'UNAUTHORIZED' }),
+  challenge,
+  cache: 'no-store',
+});
 
 const scenes: readonly Scene[] = [
   {
@@ -50,9 +60,21 @@ const scenes: readonly Scene[] = [
     config: (directory) => ({ clients: { accounts: { file: join(directory, 'htpasswd') } } }),
     isOpen: (place) => place === 'open',
     refusal({ caller, method }) {
-      if (caller === 'the owner') return undefined;
-      const challenge = 'Basic realm="Stowage", charset="UTF-8"';
-      return { status: 401, ...(method !== 'HEAD' && { code: 'UNAUTHORIZED' }), challenge, cache: 'no-store' };
+      return caller === 'the owner' ? undefined : loginRequired(method);
+    },
+  },
+  {
+    name: "a mirror that passes callers' logins through",
+    logins: { nobody: {}, 'a stranger': basic('somebody:wrong'), 'the owner': basic('someone:planted-password') },
+    isPassthrough: true,
+    isOpen: (place, { caller, route }) =>
+      place === 'open' || (place === 'closed' && caller === 'the owner' && !route.includes('through')),
+    refusal({ caller, method, route }) {
+      if (!isRead(method)) return undefined;
+      if (caller === 'nobody' && (route === 'base' || /, closed$/.test(route))) return loginRequired(method);
+      // As the registry itself says it of the repository; whether there is such a tag is not told.
+      if (caller !== 'a stranger' || route !== 'manifest by tag, closed') return undefined;
+      return { status: 403, ...(method === 'GET' && { code: 'DENIED' }), cache: 'no-store' };
     },
   },
   {
@@ -107,8 +129,10 @@ async function setUp(scene: Scene): Promise<{ mirror: MirrorProcess; images: Rea
   const tokens = await stage.tokens({ login: 'someone:planted-password', privateRepositories: ['team/closed'] });
   const upstream = await stage.upstream({ tokens });
   const login = { username: 'someone', passwordEnv: 'PLANTED', authHosts: [`127.0.0.1:${tokens.port}`] };
+  const { authHosts } = login;
+  const passthrough = scene.isPassthrough === true ? { access: 'passthrough', authHosts } : {};
   const entries: readonly UpstreamEntry[] = [
-    { upstream, name: 'registry.test', ...scene.upstream },
+    { upstream, name: 'registry.test', ...scene.upstream, ...passthrough },
     // By this way private content gets into the cache, as that of another team would.
     { upstream, name: 'private.test', shareCredentials: true, ...login },
   ];
@@ -134,7 +158,9 @@ async function setUp(scene: Scene): Promise<{ mirror: MirrorProcess; images: Rea
 
 function expectContent(scene: Scene, place: Place, attempt: Attempt, code: string): Seen {
   if (!isRead(attempt.method)) return readOnly(attempt);
-  if (scene.isOpen(place, attempt)) return { status: 200, cache: cacheOf(attempt.route) };
+  if (scene.isOpen(place, attempt)) {
+    return { status: 200, cache: place === 'closed' ? 'no-cache' : cacheOf(attempt.route) };
+  }
   return { status: 404, ...(attempt.method === 'GET' && { code }), cache: 'no-store' };
 }
 
