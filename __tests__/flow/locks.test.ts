@@ -71,7 +71,7 @@ const scenes: readonly Scene[] = [
       place === 'open' || (place === 'closed' && caller === 'the owner' && !route.includes('through')),
     refusal({ caller, method, route }) {
       if (!isRead(method)) return undefined;
-      if (caller === 'nobody' && (route === 'base' || /, closed$/.test(route))) return loginRequired(method);
+      if (caller === 'nobody' && (route === 'base' || route.endsWith(', closed'))) return loginRequired(method);
       // As the registry itself says it of the repository; whether there is such a tag is not told.
       if (caller !== 'a stranger' || route !== 'manifest by tag, closed') return undefined;
       return { status: 403, ...(method === 'GET' && { code: 'DENIED' }), cache: 'no-store' };
