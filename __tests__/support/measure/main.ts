@@ -9,6 +9,7 @@ import { lifeRows } from './life-rows.ts';
 import { loadRows } from './load-rows.ts';
 import { sharingRows } from './sharing-rows.ts';
 import { runRow, type Row } from './bench.ts';
+import { slowClientsRow } from './slow-clients-row.ts';
 import { storeRows } from './store-rows.ts';
 import { createStormRow } from './storm.ts';
 
@@ -20,6 +21,7 @@ const tableRows: readonly Row[] = [
   ...freshnessRows,
   conformanceRow,
   ...accountRows,
+  slowClientsRow,
   ...storeRows,
 ];
 
