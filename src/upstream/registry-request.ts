@@ -3,6 +3,7 @@ import { blamesScope } from './challenge.ts';
 import { createDenial, type UnknownKind } from './answer-error.ts';
 import type { Authenticator, Authorization } from './authenticator.ts';
 import type { CallerIdentity } from './credentials.ts';
+import { Crowd } from './crowd.ts';
 import { accountOf, type Identity } from './identity.ts';
 import type { PressedResponse, Pressure, Wish } from './pressure.ts';
 import { followRedirects } from './redirects.ts';
@@ -61,6 +62,7 @@ export interface RegistryOptions {
 
 export function createRegistry(options: RegistryOptions): Registry {
   const { transport, pressure, hasLogin, sharesLogin } = options;
+  const crowd = new Crowd(transport.name);
   return {
     name: transport.name,
     hasLogin,
@@ -69,7 +71,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     pressure,
     async ask(request) {
       try {
-        return await askWithAuthorization(options, request);
+        return await crowd.run(request, () => askWithAuthorization(options, request));
       } catch (error) {
         throw toMirrorError(error, transport.name);
       }
