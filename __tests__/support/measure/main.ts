@@ -9,6 +9,7 @@ import { lifeRows } from './life-rows.ts';
 import { loadRows } from './load-rows.ts';
 import { sharingRows } from './sharing-rows.ts';
 import { runRow, type Row } from './bench.ts';
+import { overloadRow } from './overload-row.ts';
 import { slowClientsRow } from './slow-clients-row.ts';
 import { storeRows } from './store-rows.ts';
 import { createStormRow } from './storm.ts';
@@ -22,6 +23,7 @@ const tableRows: readonly Row[] = [
   conformanceRow,
   ...accountRows,
   slowClientsRow,
+  overloadRow,
   ...storeRows,
 ];
 
