@@ -34,11 +34,28 @@ export async function startContainerd(directory: string): Promise<Containerd> {
   return { socket, ctr, stop: daemon.stop };
 }
 
+export interface HostsOptions {
+  /** Sent to the mirror with every request. */
+  readonly authorization?: string;
+  /** Nobody else is asked where the mirror fails. */
+  readonly isAlone?: boolean;
+}
+
 /** A `hosts.toml` tree that sends pulls of docker.io to the mirror; containerd then adds `?ns=docker.io`. */
-export function writeHosts(directory: string, mirrorUrl: string): string {
+export function writeHosts(
+  directory: string,
+  mirrorUrl: string,
+  { authorization, isAlone = false }: HostsOptions = {},
+): string {
   const hosts = join(directory, 'hosts');
   mkdirSync(join(hosts, 'docker.io'), { recursive: true });
-  const lines = [`[host."${mirrorUrl}"]`, '  capabilities = ["pull", "resolve"]', ''];
+  const lines = [
+    ...(isAlone ? [`server = "${mirrorUrl}"`] : []),
+    `[host."${mirrorUrl}"]`,
+    '  capabilities = ["pull", "resolve"]',
+    ...(authorization === undefined ? [] : [`[host."${mirrorUrl}".header]`, `  Authorization = "${authorization}"`]),
+    '',
+  ];
   writeFileSync(join(hosts, 'docker.io', 'hosts.toml'), lines.join('\n'));
   return hosts;
 }

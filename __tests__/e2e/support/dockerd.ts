@@ -15,12 +15,14 @@ export interface Dockerd {
 /** `mirrorUrls`: asked in this order. `storageDriver`: default is the one that works everywhere; `auto` is faster. */
 export interface DockerdOptions {
   readonly storageDriver?: 'vfs' | 'auto';
+  /** `NAME:PASSWORD`: what the user has logged in to Docker Hub with. */
+  readonly hubLogin?: string | undefined;
 }
 
 export async function startDockerd(
   directory: string,
   mirrorUrls: string | readonly string[],
-  { storageDriver = 'vfs' }: DockerdOptions = {},
+  { storageDriver = 'vfs', hubLogin }: DockerdOptions = {},
 ): Promise<Dockerd> {
   const containerd = await startContainerd(join(directory, 'c'));
   const host = `unix://${join(directory, 'd.sock')}`;
@@ -42,6 +44,11 @@ export async function startDockerd(
   writeFileSync(configPath, JSON.stringify(config));
   // A configuration of the user's own could send the client elsewhere.
   const env = { DOCKER_CONFIG: join(directory, 'client'), DOCKER_HOST: host };
+  if (hubLogin !== undefined) {
+    const auths = { 'https://index.docker.io/v1/': { auth: Buffer.from(hubLogin).toString('base64') } };
+    mkdirSync(env.DOCKER_CONFIG);
+    writeFileSync(join(env.DOCKER_CONFIG, 'config.json'), JSON.stringify({ auths }));
+  }
   const docker = (...args: readonly string[]): Promise<string> => run('docker', args, { env });
   try {
     const daemon = await startDaemon({
