@@ -60,9 +60,13 @@ async function setUp(hostname: string, time?: FakeTime) {
 
 describe('a certificate', () => {
   test('for another name is not taken, and not tried again and again', async () => {
-    const { upstream, front, mirror, ask } = await setUp('127.0.0.2');
+    const { upstream, image, front, mirror, ask } = await setUp('127.0.0.2');
     expectFailure(await ask());
     expect(front.handshakes).toBe(1);
+    // A blob is asked for a few times, since one of several addresses may be well; the client hears of it within seconds.
+    const { layers } = image;
+    expectFailure(await ask(`/v2/team/app/blobs/${layers[0]?.digest}`));
+    expect(front.handshakes).toBeLessThanOrEqual(5);
     expect(upstream.requests).toHaveLength(0);
     await pollUntil(() => /"level":"error".*certificate/.test(mirror.output));
   });

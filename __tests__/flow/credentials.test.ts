@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { createSeededContent } from '../support/content.ts';
 import { expectError, expectWhole } from '../support/expectations.ts';
 import { mainName, setStage } from '../support/flow.ts';
-import { pull } from '../support/raw-client.ts';
+import { createGate } from '../support/gate.ts';
+import { pull, startPull } from '../support/raw-client.ts';
 import { type UpstreamOptions } from '../support/scripted-upstream.ts';
 import type { TokenServerOptions } from '../support/token-server.ts';
 
@@ -121,6 +122,29 @@ describe('a redirect to another host', () => {
       for (const name of ['authorization', 'cookie', 'proxy-authorization'])
         expect(request.headers[name]).toBeUndefined();
     }
+  });
+
+  test('is asked for anew when its signed address has expired in the middle of a blob', async () => {
+    const cdn = await stage.cdn();
+    const { tokens, upstream } = await setUp({ privateRepositories: ['team/app'] }, { cdn });
+    const mirror = await stage.mirror(
+      [{ upstream, name: mainName, shareCredentials: true, ...login, authHosts: [`127.0.0.1:${tokens.port}`] }],
+      {},
+      env,
+    );
+    const gate = createGate();
+    // The first of several pieces: the others are asked for where this one came from.
+    cdn.once({}, { holdBody: { after: 1_000_000, gate } });
+    const pulling = startPull(mirror.address, path);
+    await pulling.untilReceived(500_000);
+    cdn.expireAll();
+    gate.open();
+    expectWhole(await pulling.done, layer);
+    const refused = cdn.requests.filter(({ status }) => status === 403);
+    expect(refused.length).toBeGreaterThan(0);
+    // The storage is strict: it answers 400 to whoever brings a login. Nobody asks twice at an address that has expired.
+    expect(cdn.requests.filter(({ status }) => status === 400)).toEqual([]);
+    expect(new Set(refused.map(({ target }) => target)).size).toBe(1);
   });
 
   test('that answers with a challenge of its own leads nobody astray', async () => {

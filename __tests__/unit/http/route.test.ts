@@ -161,6 +161,8 @@ describe('addressing', () => {
     'https://docker.io',
     '__proto__',
     'constructor',
+    'a'.repeat(10_000),
+    'docker.io,docker.io',
   ])('a namespace %s that is not listed is unknown', (namespace) => {
     expect(kindOf(`/v2/o/r/manifests/v1?ns=${namespace}`)).toBe('upstream-unknown');
   });
@@ -174,6 +176,13 @@ describe('addressing', () => {
     expect(kindOf('/v2/o/r/manifests/v1?ns=docker.io&ns=docker.io')).toBe('name-invalid');
     expect(kindOf('/v2/o/r/manifests/v1?ns=docker.io&n%73=ghcr.io')).toBe('name-invalid');
   });
+
+  test.each(['ns[x]=ghcr.io', 'ns[]=ghcr.io', 'ns%5B0%5D=ghcr.io', 'NS=ghcr.io', 'x=1%26ns=ghcr.io'])(
+    '%s is no namespace, and chooses nothing',
+    (query) => {
+      expect(where(`/v2/o/r/manifests/v1?${query}`)).toBe('docker.io o/r');
+    },
+  );
 
   test('without a mark the default is docker.io, and without docker.io the first', () => {
     const named = (...names: string[]) =>

@@ -171,52 +171,23 @@ describe('connections', () => {
     await expect(fixture.open(server.url).headManifest('a', tag)).resolves.toBeDefined();
   });
 
-  test('whose name has no address are a failure, and work once it has one', async () => {
-    let isKnown = false;
-    const own = createFixture({
-      lookup(hostname, _options, callback) {
-        expect(hostname).toBe('registry.example.com');
-        if (isKnown) callback(null, [{ address: '127.0.0.1', family: 4 }]);
-        else callback(Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' }), []);
-      },
+  test('do not wait for a /v2/ that never answers, where the objects themselves say what login they want', async () => {
+    const gate = createGate();
+    const guarded = createGuarded();
+    const server = await fixture.serve(async (request): Promise<Reply> => {
+      if (request.target === '/v2/') await gate.pass();
+      // Here is nothing but a refusal, so that only `/v2/` could tell what is wanted.
+      if (request.target.includes('/silent/')) return { status: 401 };
+      return await guarded(request);
     });
-    const server = await own.serve(() => manifestReply);
-    const upstream = own.open(`http://registry.example.com:${server.port}`);
-    await expect(upstream.headManifest('a', tag)).rejects.toMatchObject({ kind: 'upstream-failed', isFinal: false });
-    isKnown = true;
-    await expect(upstream.headManifest('a', tag)).resolves.toBeDefined();
-    await own.close();
-  });
-
-  test('whose name is looked up for ever are a timeout, and one without addresses is a failure', async () => {
-    const own = createFixture({
-      timeouts: { connectMs: 50, headersMs: 30_000, bodyMs: 30_000 },
-      lookup(hostname, _options, callback) {
-        if (hostname.startsWith('empty')) callback(null, []);
-      },
-    });
-    await expect(own.open('http://slow.example.com').headManifest('a', tag)).rejects.toMatchObject({
-      kind: 'upstream-timeout',
-    });
-    await expect(own.open('http://empty.example.com').headManifest('a', tag)).rejects.toMatchObject({
-      kind: 'upstream-failed',
-      isFinal: false,
-    });
-    await own.close();
-  });
-
-  test('go to the next address of a name where the first is dead', async () => {
-    const own = createFixture({
-      lookup(_hostname, _options, callback) {
-        callback(null, [
-          { address: '::1', family: 6 },
-          { address: '127.0.0.1', family: 4 },
-        ]);
-      },
-    });
-    const server = await own.serve(() => manifestReply);
-    await expect(own.open(`http://registry.example.com:${server.port}`).headManifest('a', tag)).resolves.toBeDefined();
-    await own.close();
+    const upstream = fixture.open(server.url);
+    const silent = upstream.headManifest('silent', tag);
+    await gate.reached;
+    const names = Array.from({ length: 80 }, (_, n) => `repository-${n}`);
+    await Promise.all(names.map((name) => upstream.getManifest(name, tag)));
+    expect(server.requests.filter(({ target }) => target === '/v2/')).toHaveLength(1);
+    gate.open();
+    await expect(silent).rejects.toMatchObject({ kind: 'manifest-unknown' });
   });
 
   test('without an answer end after 30 s', async () => {

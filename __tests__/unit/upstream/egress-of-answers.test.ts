@@ -62,6 +62,26 @@ describe('where answers may lead', () => {
     },
   );
 
+  test('is judged anew for each socket: a name that was public does not stay so', async () => {
+    const outer = await fixture.serve(() => ({ status: 204, headers: { connection: 'close' } }), '127.0.0.3');
+    let address = '127.0.0.3';
+    const lookup: Lookup = (_hostname, _options, callback) => callback(null, [{ address, family: 4 }]);
+    const transport = openTransport(lookup, ['127.0.0.3']);
+    const ask = () =>
+      transport.send({
+        url: new URL(`http://cdn.example.net:${outer.port}/`),
+        method: 'GET',
+        kind: 'blob',
+        headers: {},
+      });
+    const response = await ask();
+    await readAll(response.body);
+    address = '127.0.0.1';
+    await expect(ask()).rejects.toMatchObject({ kind: 'upstream-failed' });
+    expect(fixture.requests.map(({ result }) => result)).toEqual(['204', 'refused']);
+    await transport.close();
+  });
+
   test('is what is left of a name when its inner addresses are taken out', async () => {
     const inner = await fixture.serve(() => ({ status: 204 }), '127.0.0.3');
     const { lookup } = resolveTo('10.0.0.1', '127.0.0.1', '169.254.169.254', '127.0.0.3');

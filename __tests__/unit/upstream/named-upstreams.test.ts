@@ -88,6 +88,18 @@ describe('where answers may lead', () => {
     expect(fixture.requests.at(-1)).toMatchObject({ kind: 'token', result: 'refused' });
   });
 
+  test('is no realm over http for an https upstream, and none with a login in it', async () => {
+    for (const realm of ['http://auth.example.com/token', 'https://user:word@registry.example.com/token']) {
+      nock('https://registry.example.com')
+        .head(/.*/)
+        .reply(401, '', { 'www-authenticate': `Bearer realm="${realm}",service="s"` });
+      await expect(fixture.open('https://registry.example.com').headManifest('a', tag)).rejects.toMatchObject({
+        kind: 'upstream-failed',
+      });
+    }
+    expect(fixture.requests.map(({ kind }) => kind)).toEqual(['manifest', 'manifest']);
+  });
+
   test('is no place inside by way of the token service', async () => {
     nock('http://registry.example.com')
       .head(/.*/)

@@ -1,4 +1,5 @@
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import { createServer, type Server } from 'node:https';
 import { connect, type AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -73,6 +74,25 @@ describe('TLS', () => {
     const right = other.open(`https://registry.example.com:${port}`, { tls });
     await expect(right.getManifest('a', tag)).resolves.toBeDefined();
     await other.close();
+  });
+
+  test('speaks HTTP/1.1, also to who would rather have HTTP/2', async () => {
+    const versions: string[] = [];
+    const server = createSecureServer(
+      { cert: serverCertificate, key: serverKey, allowHTTP1: true },
+      (request, response) => {
+        versions.push(request.httpVersion);
+        response.setHeader('content-type', 'application/vnd.oci.image.manifest.v1+json');
+        response.end(manifestText);
+      },
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const upstream = fixture.open(`https://127.0.0.1:${port}`, { tls: { ca: authority } });
+    await upstream.getManifest('a', tag);
+    await readAll((await upstream.openBlob('a', blobDigest)).body);
+    expect(versions).toEqual(['1.1', '1.1']);
   });
 
   test.each([
