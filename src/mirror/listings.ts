@@ -15,6 +15,10 @@ import { SingleFlight } from './single-flight.ts';
 /** How long an old list is kept for outages. */
 const keepMs = 24 * 60 * 60 * 1000;
 const maxPages = 100;
+/** Of all pages of one list together, as they lie in memory: some 200,000 tags of the greatest length, three times as many usual ones. */
+const maxTagsBytes = 32 * 1024 * 1024;
+/** What a tag costs beside its characters. */
+const bytesBesideTag = 16;
 
 export interface ListingsOptions {
   readonly recent: Recent;
@@ -100,6 +104,7 @@ export class Listings {
 
   async #fetchTags(door: Door): Promise<readonly string[]> {
     const tags: string[] = [];
+    let sizeBytes = 0;
     let page: TagPage | undefined = { n: undefined, last: undefined };
     for (let pages = 0; page !== undefined; pages++) {
       if (pages === maxPages) {
@@ -109,7 +114,13 @@ export class Listings {
         door.repository,
         page,
       );
-      tags.push(...list.tags);
+      for (const tag of list.tags) {
+        sizeBytes += tag.length + bytesBesideTag;
+        tags.push(tag);
+      }
+      if (sizeBytes > maxTagsBytes) {
+        throw new MirrorError({ kind: 'upstream-failed', message: 'the list of tags is too long to be kept' });
+      }
       page = list.next;
     }
     // Not every registry sorts as the spec demands, and `last` means nothing in a list that is not sorted.

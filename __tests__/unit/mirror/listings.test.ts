@@ -107,6 +107,23 @@ describe('a list of tags', () => {
     expect(await failureOf(list())).toMatchObject({ kind: 'upstream-failed' });
   });
 
+  test('of more than 32 MiB in all is refused, whether its tags are long or many', async () => {
+    const long = ['x'.repeat(1024 * 1024)];
+    const many = Array.from({ length: 64 * 1024 }, () => '');
+    for (const [index, tags] of [long, many].entries()) {
+      const pageOf = (page: number) => (page === 0 ? undefined : `t${page}`);
+      for (let page = 0; page < 33; page++) {
+        bench.upstream.tagPages.set(pageOf(page), {
+          tags,
+          next: page === 32 ? undefined : { n: 1, last: `t${page + 1}` },
+        });
+      }
+      bench.upstream.asked.length = 0;
+      expect(await failureOf(list({}, `library/${index}`))).toMatchObject({ kind: 'upstream-failed' });
+      expect(bench.upstream.asked.length).toBeGreaterThan(30);
+    }
+  });
+
   test('of which one page fails is a failure, never part of a list', async () => {
     bench.upstream.tagPages.set(undefined, { tags: ['a'], next: { n: 1, last: 'a' } });
     expect(await failureOf(list())).toBeDefined();

@@ -63,6 +63,20 @@ describe('connections', () => {
     await Promise.all(names.map((name) => upstream.getManifest(name, tag)));
   });
 
+  test('are not used up by refusals of a token service with 200 kB', async () => {
+    const server = await fixture.serve(
+      createGuarded({
+        grant: ({ target }) => (target.includes('good') ? grantToken('token-1') : { status: 403, body: bigBody }),
+      }),
+    );
+    const upstream = fixture.open(server.url);
+    const names = Array.from({ length: 40 }, (_, n) => `bad-${n}`);
+    for (const head of names.map((name) => upstream.headManifest(name, tag))) {
+      await expect(head).rejects.toMatchObject({ kind: 'manifest-unknown' });
+    }
+    await expect(upstream.headManifest('good', tag)).resolves.toBeDefined();
+  });
+
   test('of stalled blobs keep no manifest and no token waiting', async () => {
     const gate = createGate();
     const guarded = createGuarded({ grant: (_request, count) => grantToken(`token-${count}`) });

@@ -71,6 +71,12 @@ describe('a list of tags', () => {
     });
   });
 
+  test('larger than 8 MiB is not read', async () => {
+    const server = await fixture.serve(() => json({ tags: ['x'.repeat(8 * 1024 * 1024)] }));
+    await expect(fixture.open(server.url).listTags('a', first)).rejects.toMatchObject({ kind: 'content-mismatch' });
+    await server.until(() => server.connections.open === 0);
+  });
+
   test.each(['', '[]', 'null', '{"tags":7}', '<html>'])('that reads %p is a failure', async (body) => {
     const server = await fixture.serve(() => ({ status: 200, body }));
     await expect(fixture.open(server.url).listTags('a', first)).rejects.toMatchObject({ kind: 'upstream-failed' });
