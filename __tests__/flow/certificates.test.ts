@@ -11,7 +11,7 @@ const stage = setStage();
 const ends: (() => Promise<void>)[] = [];
 const isMissing = findFakeTimeLibrary() === undefined;
 
-// Runs before the stage's, which pulls once more: by then everything is right again.
+// Runs after the stage's, as it is defined after it: the mirror has ended by then.
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });

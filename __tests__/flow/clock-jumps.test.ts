@@ -20,7 +20,7 @@ const missing = library === undefined ? ' (missing: libfaketime)' : '';
 const stage = setStage();
 let time: FakeTime | undefined;
 
-// Runs before the stage's: what is registered last ends first.
+// Runs after the stage's, as it is defined after it: the mirror has ended by then.
 afterEach(async () => {
   time?.reset();
   await time?.close();
