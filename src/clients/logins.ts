@@ -3,10 +3,10 @@ import { LRUCache } from 'lru-cache';
 import { maxPasswordBytes, maxUserBytes } from '../config/htpasswd.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { findParty } from '../telemetry/party.ts';
 import type { AccountBook } from './accounts.ts';
 import type { PasswordVerifier } from './bcrypt-pool.ts';
 import { createGuesses } from './guesses.ts';
-import { findParty } from './networks.ts';
 import type { Reread } from './reread.ts';
 import { createSlots } from './slots.ts';
 
