@@ -165,6 +165,7 @@ describe('a reload', () => {
     const [reason] = await degradedOf(mirror);
     expect(reason).toContain(`${refused}: `);
     for (const key of ['upstreams[0].name', 'upstreams[0].password', 'cache.maxSize']) expect(reason).toContain(key);
+    expect(reason).not.toContain('planted-password');
     await untilSaid(mirror, refused, () => rm(mirror.configFile));
     expect((await degradedOf(mirror)).join()).toContain('expected a readable file, found no such file');
     await untilSaid(mirror, loaded, () => replaceConfig(mirror, mirror.formatConfig({})));
