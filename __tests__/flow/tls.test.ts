@@ -1,5 +1,7 @@
 // Story: both listeners speak TLS, and a certificate is renewed while clients pull.
+import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,6 +11,7 @@ import { setStage } from '../support/flow.ts';
 import { createFakeTime, findFakeTimeLibrary } from '../support/fake-time.ts';
 import { createGate } from '../support/gate.ts';
 import { makeCertificate } from '../support/make-certificate.ts';
+import { readMetric } from '../support/metrics.ts';
 import { jsonOf, pull, startPull } from '../support/raw-client.ts';
 import { blobGets } from '../support/scripted-upstream.ts';
 import { pollUntil } from '../support/signal.ts';
@@ -96,6 +99,33 @@ describe('a renewed certificate', () => {
     await install(await makeCertificate('second', { days: 30 }));
     await pollUntil(async () => (await told()).length === 0);
   });
+});
+
+describe('a connection', () => {
+  test('that never begins, or never ends, to agree on keys is dropped, and holds nobody up', async () => {
+    const { mirror, first } = await setUp();
+    const open = (address: string, bytes: string): Promise<unknown> => {
+      // It stays when the other end says that there is no more to come.
+      const socket = connect({ port: Number(new URL(address).port), host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => undefined).resume();
+      socket.write(Buffer.from(bytes, 'hex'));
+      ends.push(async () => void socket.destroy());
+      return Promise.race([once(socket, 'end'), once(socket, 'close')]);
+    };
+    const addresses = [mirror.address, mirror.adminAddress];
+    // Nothing, the beginning of a handshake of which the rest does not come, one that is none, and plain HTTP.
+    const beginnings = [
+      '',
+      '1603010200010001fc',
+      '16030102ff'.padEnd(2000, 'f'),
+      Buffer.from('GET / ').toString('hex'),
+    ];
+    const dropped = addresses.flatMap((address) => beginnings.map((bytes) => open(address, bytes)));
+    expect((await pull(mirror.address, '/v2/', { ca: first.cert })).status).toBe(200);
+    // The time limit of handshakes.
+    await Promise.all(dropped);
+    await pollUntil(async () => (await readMetric(mirror.adminAddress, 'stowage_client_connections')) === 0);
+  }, 30_000);
 });
 
 describe('client certificates', () => {
