@@ -69,6 +69,27 @@ describe('a manifest', () => {
     for (const { bodyBytes } of upstream.requests) expect(bodyBytes).toBeLessThan(30_000_000);
   });
 
+  test('with 2^17 names that look like numbers costs a moment, and holds nobody up', async () => {
+    const upstream = await stage.upstream();
+    // Such as fall together in a table of names that takes them for numbers.
+    for (const step of [1, 2 ** 17]) {
+      const names = Array.from({ length: 2 ** 17 }, (_, at) => `"${at * step}":0`);
+      const text = `{"schemaVersion":2,"mediaType":"${ociManifestType}",${names.join()}}`;
+      upstream.registry.addManifest('team/app', text, { tag: `step-${step}`, mediaType: ociManifestType });
+    }
+    upstream.registry.addImage('team/app', 'plain', ['a layer']);
+    const mirror = await stage.mirror(upstream);
+    expect((await pull(mirror.address, '/v2/team/app/manifests/plain')).status).toBe(200);
+    for (const tag of ['step-1', `step-${2 ** 17}`]) {
+      const hostile = pull(mirror.address, `/v2/team/app/manifests/${tag}`);
+      const plain = await pull(mirror.address, '/v2/team/app/manifests/plain');
+      const { status, totalMs } = await hostile;
+      expect([200, 502]).toContain(status);
+      // With names that fall together it would be minutes.
+      expect([plain.status, plain.totalMs < 5_000, totalMs < 5_000]).toEqual([200, true, true]);
+    }
+  });
+
   test('is passed on byte for byte, under its own type', async () => {
     const upstream = await stage.upstream();
     const bodies: readonly (readonly [string, string])[] = [

@@ -2,7 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { createContent } from '../support/content.ts';
 import { expectError, expectWhole } from '../support/expectations.ts';
-import { setStage } from '../support/flow.ts';
+import { mainName, setStage } from '../support/flow.ts';
+import { readMetric } from '../support/metrics.ts';
 import { pull } from '../support/raw-client.ts';
 import { imageManifest } from '../support/registry-content.ts';
 
@@ -42,6 +43,31 @@ describe('ns', () => {
     expect(canary.connections).toBe(0);
     expect(upstream.requests).toEqual([]);
   });
+});
+
+describe('an upstream of the configuration', () => {
+  test.each(['http://169.254.169.254', 'http://[fe80::1]', 'http://[fd00:ec2::254]'])(
+    'at %s is never dialled, whatever else is allowed',
+    async (url) => {
+      const upstream = await stage.upstream();
+      const egress = { allow: ['0.0.0.0/0', '::/0', '169.254.169.254'] };
+      const name = 'inside.test';
+      const mirror = await stage.mirror(
+        [
+          { upstream, name: mainName },
+          { upstream, name, url },
+        ],
+        { egress },
+      );
+      for (const path of ['manifests/latest', 'tags/list', `blobs/sha256:${'0'.repeat(64)}`]) {
+        const pulled = await pull(mirror.address, `/v2/team/app/${path}?ns=${name}`);
+        expectError(pulled, 502, 'UNAVAILABLE');
+        expect(pulled.body.toString()).not.toMatch(/169\.254|fe80|fd00/);
+      }
+      const labels = { upstream: name, result: 'refused' };
+      expect(await readMetric(mirror.adminAddress, 'stowage_upstream_requests_total', labels)).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe('a redirect', () => {

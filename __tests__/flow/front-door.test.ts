@@ -51,6 +51,26 @@ describe('a path', () => {
     expectError(await pull(mirror.address, '/v2/A/manifests/latest'), 400, 'NAME_INVALID');
   });
 
+  test('that looks like a file to a cache in front is kept by none, whatever its end', async () => {
+    const upstream = await stage.upstream();
+    const image = upstream.registry.addImage('team/app', 'latest.css', ['a layer']);
+    const mirror = await stage.mirror(upstream);
+    const manifests = '/v2/team/app/manifests';
+    const cacheOf = async (target: string): Promise<readonly unknown[]> => {
+      const { status, headers } = await pull(mirror.address, target);
+      return [status, headers['cache-control']];
+    };
+    expect(await cacheOf(`${manifests}/latest.css`)).toEqual([200, 'no-cache']);
+    expect(await cacheOf(`${manifests}/absent.css`)).toEqual([404, 'no-store']);
+    for (const end of ['latest.css;x.png', 'latest.css/x.png', 'latest.css%3bx.png', `${image.digest};x.png`]) {
+      const [status, cache] = await cacheOf(`${manifests}/${end}`);
+      expect([end, [400, 404].includes(Number(status)), cache]).toEqual([end, true, 'no-store']);
+    }
+    // A query changes nothing: by digest it is the same for ever, by tag it is asked for again.
+    expect(await cacheOf(`${manifests}/${image.digest}?x.png`)).toEqual([200, 'max-age=31536000, immutable']);
+    expect(await cacheOf(`${manifests}/latest.css?x.png`)).toEqual([200, 'no-cache']);
+  });
+
   test('may name repositories like parts of the interface', async () => {
     const upstream = await stage.upstream();
     const names = ['manifests', 'blobs', 'tags', 'referrers/manifests', 'a/blobs/b', 'tags/list'];
@@ -80,11 +100,13 @@ describe('a digest', () => {
     ];
     for (const digest of digests) {
       for (const kind of ['blobs', 'manifests', 'referrers']) {
-        const pulled = await pull(mirror.address, `/v2/team/app/${kind}/${digest}`);
-        expect([kind, digest, pulled.status]).toEqual([kind, digest, 400]);
+        const { status, body } = await pull(mirror.address, `/v2/team/app/${kind}/${digest}`);
+        const { errors } = JSON.parse(body.toString()) as { errors: readonly { code: string }[] };
+        expect([kind, digest, status, errors[0]?.code]).toEqual([kind, digest, 400, 'DIGEST_INVALID']);
       }
     }
-    expectError(await pull(mirror.address, `/v2/team/app/blobs/sha1:${'ab'.repeat(20)}`), 400, 'DIGEST_INVALID');
+    // A slash makes it a path to somewhere else.
+    expect([400, 404]).toContain(await statusOf(mirror.address, get('/v2/team/app/blobs/sha256:../../x')));
     expect(upstream.requests).toEqual([]);
     expect(await listCacheFiles(mirror.cachePath)).toEqual([]);
   });

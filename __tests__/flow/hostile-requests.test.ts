@@ -1,5 +1,6 @@
 // Story: requests that are made to confuse: where one ends and the next begins, who is meant, what is repeated.
 import { describe, expect, test } from '@jest/globals';
+import { ambiguousShapes } from '../support/ambiguous-requests.ts';
 import { expectError, expectWhole } from '../support/expectations.ts';
 import { setStage } from '../support/flow.ts';
 import { pull } from '../support/raw-client.ts';
@@ -9,34 +10,12 @@ const stage = setStage();
 
 /** A request that would be seen if it were taken for the next one. */
 const smuggled = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: m\r\n\r\n`;
-const shapes: readonly (readonly [string, (next: string) => string])[] = [
-  [
-    'both framings',
-    (next) => `Content-Length: ${next.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${next}`,
-  ],
-  ['two lengths', (next) => `Content-Length: 0\r\nContent-Length: ${next.length}\r\n\r\n${next}`],
-  ['two lengths in one', (next) => `Content-Length: 0, ${next.length}\r\n\r\n${next}`],
-  ['a signed length', (next) => `Content-Length: +0\r\n\r\n${next}`],
-  ['a folded header', (next) => `X: a\r\n Content-Length: 0\r\n\r\n${next}`],
-  ['a lone line feed', (next) => `X: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${next}`],
-  ['a lone carriage return', (next) => `X: a\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${next}`],
-  ['a space before the colon', (next) => `Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${next}`],
-  ['a coding that is almost chunked', (next) => `Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${next}`],
-  ['chunked twice', (next) => `Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n${next}`],
-  ['chunked and then not', (next) => `Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${next}`],
-  [
-    'a chunk size of too many digits',
-    (next) => `Transfer-Encoding: chunked\r\n\r\n00000000000000000000000g\r\n\r\n${next}`,
-  ],
-  ['an extension of a chunk', (next) => `Transfer-Encoding: chunked\r\n\r\n0;a=\r\nb\r\n\r\n${next}`],
-];
-
 test('a request of unclear end brings nothing in behind it, on either listener', async () => {
   const upstream = await stage.upstream();
   const mirror = await stage.mirror(upstream);
   const get = 'GET /v2/ HTTP/1.1\r\nHost: m\r\n';
   const post = 'POST /api/v1/purge HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n';
-  const tried = shapes.map(async ([name, rest]) => {
+  const tried = ambiguousShapes.map(async ([name, rest]) => {
     const pulled = await exchangeRaw(mirror.address, get + rest(smuggled('/v2/team/smuggled/manifests/latest')));
     const asked = await exchangeRaw(mirror.adminAddress, post + rest(smuggled('/api/v1/status')), (so) =>
       so.includes('uptimeSeconds'),
@@ -44,7 +23,7 @@ test('a request of unclear end brings nothing in behind it, on either listener',
     const answers = pulled.match(/HTTP\/1\.1 \d+/g)?.length ?? 0;
     return [name, answers <= 1, asked.includes('uptimeSeconds')];
   });
-  expect(await Promise.all(tried)).toEqual(shapes.map(([name]) => [name, true, false]));
+  expect(await Promise.all(tried)).toEqual(ambiguousShapes.map(([name]) => [name, true, false]));
   expect(upstream.requests).toEqual([]);
 });
 

@@ -245,6 +245,18 @@ describe('an image that is purged', () => {
     expect((await pull(mirror.address, '/v2/team/app/manifests/v1')).digest).toBe(app.digest);
   });
 
+  test('by many at once goes once, and others stay', async () => {
+    const { mirror, other } = await setUp();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => purge(mirror, 'team/app:v1')));
+    // Who comes too late is told that there is no such image, or takes nothing along.
+    for (const { status } of answers) expect([200, 404]).toContain(status);
+    const removed = answers.filter(({ status }) => status === 200).flatMap(({ items }) => items);
+    expect(removed.reduce((sum, { removedObjects }) => sum + removedObjects, 0)).toBe(3);
+    expect((await purge(mirror, 'team/app:v1')).status).toBe(404);
+    await pullImage(mirror, 'team/second', 'v1', other);
+    expect((await listImages(mirror)).items.map(({ reference }) => reference)).toEqual([second]);
+  });
+
   test('is none when one of the names is unknown or wrong', async () => {
     const { mirror } = await setUp();
     const before = await listCacheFiles(mirror.cachePath);
@@ -252,6 +264,8 @@ describe('an image that is purged', () => {
       [404, 'team/absent:v1', `${mainName}/team/absent:v1`],
       [404, `team/app@sha256:${'0'.repeat(64)}`, 'sha256:000'],
       [400, 'no such//image::', 'no such//image::'],
+      [400, 'team/*:v1', 'team/*:v1'],
+      [400, '*', '*'],
     ] as const) {
       const answer = await purge(mirror, 'team/app:v1', wrong);
       expect(answer.status).toBe(status);

@@ -161,6 +161,18 @@ describe('a private repository', () => {
     expect(upstream.find({ method: 'GET', path: layer.digest })).toHaveLength(1);
   });
 
+  test('is named in no metric, and in nothing that the admin listener says without a token', async () => {
+    const { mirror, paths, image } = await setUp();
+    await warm(mirror, paths);
+    for (const path of Object.values(paths)) await pull(mirror.address, path, as(bob));
+    for (const target of ['/metrics', '/livez', '/readyz', '/']) {
+      const shown = (await pull(mirror.adminAddress, target, { keepBody: true })).body.toString();
+      for (const name of [repository, 'private', image.digest.slice(7), layer.digest.slice(7), 'alice', 'bob']) {
+        expect([target, name, shown.includes(name)]).toEqual([target, name, false]);
+      }
+    }
+  });
+
   test('is not in the catalogue', async () => {
     const { mirror, paths } = await setUp();
     await warm(mirror, paths);

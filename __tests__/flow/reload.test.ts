@@ -50,6 +50,12 @@ async function degradedOf(mirror: MirrorProcess): Promise<readonly string[]> {
   return (degraded as { reason: string }[]).map(({ reason }) => reason);
 }
 
+/** What it wrote under this message. */
+function linesOf(mirror: MirrorProcess, message: string): readonly object[] {
+  const lines = mirror.output.split('\n').filter((line) => line.includes(`"msg":"${message}"`));
+  return lines.map((line) => JSON.parse(line) as object);
+}
+
 async function setUp() {
   const [first, second] = [await stage.upstream(), await stage.upstream()];
   for (const upstream of [first, second]) upstream.registry.addBlob('team/app', layer);
@@ -159,6 +165,7 @@ describe('a reload', () => {
     const [reason] = await degradedOf(mirror);
     expect(reason).toContain(`${refused}: `);
     for (const key of ['upstreams[0].name', 'upstreams[0].password', 'cache.maxSize']) expect(reason).toContain(key);
+    expect(reason).not.toContain('planted-password');
     await untilSaid(mirror, refused, () => rm(mirror.configFile));
     expect((await degradedOf(mirror)).join()).toContain('expected a readable file, found no such file');
     await untilSaid(mirror, loaded, () => replaceConfig(mirror, mirror.formatConfig({})));
@@ -219,6 +226,29 @@ describe('a reload', () => {
     await untilSaid(mirror, loaded, () => replaceConfig(mirror, mirror.formatConfig({ upstreams })));
     expectWhole(await pull(mirror.address, path), layer);
     expect(await degradedOf(mirror)).toEqual([]);
+  });
+
+  test('warns again of a login that everybody shares, as the start does, and of no other', async () => {
+    const { first, second } = await setUp();
+    const login = { username: 'someone', passwordEnv: 'PLANTED' };
+    const warning = 'shareCredentials: whoever reaches this mirror sees what its login sees';
+    const mirror = await stage.mirror(
+      [
+        { upstream: first, name: mainName, ...login, shareCredentials: true },
+        { upstream: second, name: 'second.test', ...login },
+      ],
+      {},
+      { PLANTED: 'planted-password' },
+    );
+    const warned = (): readonly object[] => linesOf(mirror, warning);
+    const of = (upstream: string) => expect.objectContaining({ level: 'warn', upstream }) as unknown;
+    expect(warned()).toEqual([of(mainName)]);
+    const upstreams = [
+      entry(first, mainName, { default: true, ...login }),
+      entry(second, 'second.test', { ...login, shareCredentials: true }),
+    ];
+    await untilSaid(mirror, loaded, () => replaceConfig(mirror, mirror.formatConfig({ upstreams })));
+    expect(warned()).toEqual([of(mainName), of('second.test')]);
   });
 
   test('brings a credential helper, which gives the login', async () => {

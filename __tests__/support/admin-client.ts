@@ -7,6 +7,8 @@ export interface AskOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as it is; nothing is added to the headers but its length. */
   readonly body?: string;
+  /** The address that it comes from; loopback has many. */
+  readonly from?: string;
 }
 
 export interface Asked {
@@ -99,11 +101,11 @@ function parseBlock(block: string): AnyEvent {
 async function send(
   address: string,
   path: string,
-  { method = 'GET', headers = {}, body }: AskOptions,
+  { method = 'GET', headers = {}, body, from }: AskOptions,
 ): Promise<IncomingMessage> {
   const { hostname, port } = new URL(address);
   return await new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path, method, headers, agent: false }, resolve);
+    const sent = request({ hostname, port, path, method, headers, agent: false, localAddress: from }, resolve);
     sent.once('error', reject);
     sent.end(body);
   });

@@ -1,5 +1,6 @@
 // Who may do what at the admin listener. Browsers are the danger: they send what foreign pages tell them to.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Audit } from '../telemetry/audit.ts';
 import { sendJson } from './api-router.ts';
 import type { AdminToken } from './token-file.ts';
 
@@ -34,21 +35,45 @@ export function setAccessHeaders(response: Response): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
 }
 
+/** What is done about wrong tokens; without it they are refused, and that is all. */
+export interface TokenGuard {
+  /** Gives late, or not at all, what was found out about a token to an address that has guessed too often. */
+  settle(token: { readonly text: string; readonly isRight: boolean }, address: string): Promise<TokenVerdict>;
+  readonly audit: Audit;
+}
+
+type TokenVerdict = 'right' | 'wrong' | { readonly retryAfterMs: number };
+
 /** Lets in who brings the token (RFC 6750); without one, everybody. */
-export function requireToken(token: AdminToken | undefined): RequestHandler {
+export function requireToken(token: AdminToken | undefined, guard?: TokenGuard): RequestHandler {
   return async (request: Request, response: Response, next: NextFunction) => {
-    const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    if (token === undefined || (given !== undefined && (await token.matches(given)))) {
-      next();
-      return;
-    }
-    response.setHeader('WWW-Authenticate', given === undefined ? 'Bearer' : 'Bearer error="invalid_token"');
-    const error =
-      given === undefined
-        ? 'a token is needed: Authorization: Bearer TOKEN, with what is in admin.tokenFile'
-        : 'this is not the token of admin.tokenFile';
-    sendJson(response, 401, { error });
+    if (token === undefined) return next();
+    const [, text] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    // Who comes without one wants to know whether one is needed, and guesses nothing.
+    if (text === undefined) return refuse(response, undefined);
+    const isRight = await token.matches(text);
+    // Not what proxies say: whoever reaches the port could say it.
+    const client = request.socket.remoteAddress ?? 'unknown';
+    const verdict = (await guard?.settle({ text, isRight }, client)) ?? (isRight ? 'right' : 'wrong');
+    if (verdict === 'right') return next();
+    guard?.audit.refused({ reason: 'token', client, rule: 'admin.tokenFile' });
+    return refuse(response, verdict);
   };
+}
+
+/** `verdict` undefined: there was no token. */
+function refuse(response: Response, verdict: Exclude<TokenVerdict, 'right'> | undefined): void {
+  if (typeof verdict === 'object') {
+    response.setHeader('Retry-After', Math.ceil(verdict.retryAfterMs / 1000));
+    sendJson(response, 429, { error: 'too many wrong tokens came from this address' });
+    return;
+  }
+  response.setHeader('WWW-Authenticate', verdict === undefined ? 'Bearer' : 'Bearer error="invalid_token"');
+  const error =
+    verdict === undefined
+      ? 'a token is needed: Authorization: Bearer TOKEN, with what is in admin.tokenFile'
+      : 'this is not the token of admin.tokenFile';
+  sendJson(response, 401, { error });
 }
 
 /**

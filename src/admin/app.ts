@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { Metrics } from '../telemetry/create-metrics.ts';
 import type { Health } from '../telemetry/health.ts';
-import { refuseForeignPages, requireToken, setAccessHeaders } from './access.ts';
+import { refuseForeignPages, requireToken, setAccessHeaders, type TokenGuard } from './access.ts';
 import { createApiRouter, sendJson as send, type ApiRoutes } from './api-router.ts';
 import { createHostCheck } from './host-check.ts';
 import { createPage } from './page.ts';
@@ -18,6 +18,8 @@ export interface AdminAppOptions {
   readonly hosts: readonly string[];
   /** What lets in to `/api/v1` and `/metrics`; undefined: nothing is needed. */
   readonly token: AdminToken | undefined;
+  /** Told of every token that is brought; default: nobody is. */
+  readonly tokenGuard?: TokenGuard;
   /** Whether `/metrics` needs no token in any case; looked at for each request. */
   readonly hasOpenMetrics: boolean;
   /** Where the built page is, if it is. */
@@ -46,7 +48,7 @@ export function createAdminApp(options: AdminAppOptions): RequestListener {
     const { degraded } = options.health;
     send(response, isReady ? 200 : 503, { status: isReady ? 'ready' : 'unready', degraded });
   });
-  const needsToken = requireToken(options.token);
+  const needsToken = requireToken(options.token, options.tokenGuard);
   const needsTokenUnlessOpen: RequestHandler = (request, response, next) =>
     options.hasOpenMetrics ? next() : needsToken(request, response, next);
   app.get('/metrics', needsTokenUnlessOpen, async (_request, response) => {

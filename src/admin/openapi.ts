@@ -21,6 +21,7 @@ const errorTexts: Readonly<Record<number, string>> = {
   409: 'It is pinned by the configuration.',
   413: 'The body is too large.',
   415: 'The body is not application/json.',
+  429: 'Too many wrong tokens came from this address; Retry-After says when to come again.',
   500: 'The mirror met a bug, or its disk refuses; its log says more.',
   503: 'Too much of this is going on; try again later.',
 };
@@ -57,7 +58,7 @@ const about = {
 function describeOperation(operation: Operation): object {
   const { path, method, summary, body, answer, errors = [] } = operation;
   const ofPost = method === 'post' ? [413, 415] : [];
-  const all = [...new Set([...errors, 401, 403, 500, ...ofPost])].toSorted((a, b) => a - b);
+  const all = [...new Set([...errors, 401, 403, 429, 500, ...ofPost])].toSorted((a, b) => a - b);
   const parameters = describeParameters(operation);
   return {
     operationId: path.replace(/^\/|\.json$|[{}]/g, '').replaceAll('/', '-'),

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../telemetry/clock.ts';
-import { findParty } from './networks.ts';
+import { findParty } from '../telemetry/party.ts';
 
 /** How those who guess are slowed down: each party by itself. */
 export interface Guesses {

@@ -3,10 +3,10 @@ import { LRUCache } from 'lru-cache';
 import { maxPasswordBytes, maxUserBytes } from '../config/htpasswd.ts';
 import { MirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { findParty } from '../telemetry/party.ts';
 import type { AccountBook } from './accounts.ts';
 import type { PasswordVerifier } from './bcrypt-pool.ts';
 import { createGuesses } from './guesses.ts';
-import { findParty } from './networks.ts';
 import type { Reread } from './reread.ts';
 import { createSlots } from './slots.ts';
 
@@ -36,13 +36,19 @@ const maxHeaderLength = 512;
 /** What is remembered is found by a hash with a key that nobody knows, and is dropped when the accounts change. */
 export function createLogins({ accounts, verifier, clock }: LoginsOptions): Logins {
   const key = randomBytes(32);
-  const remembered = new LRUCache<string, { readonly user: string }>({
+  const bounds = {
     max: maxRemembered,
     ttl: rememberMs,
     ttlResolution: 0,
     perf: { now: () => clock.monotonicMs() },
+  };
+  const remembered = new LRUCache<string, { readonly user: string }>(bounds);
+  /** From where each was right, by party and hash. */
+  const origins = new LRUCache<string, true>(bounds);
+  accounts.onChange(() => {
+    remembered.clear();
+    origins.clear();
   });
-  accounts.onChange(() => remembered.clear());
   const guesses = createGuesses(clock);
   const slots = createSlots({ size: verifier.size, maxWaiting });
   /** By address and hash of the login: what is asked at the same time is asked once. */
@@ -71,6 +77,16 @@ export function createLogins({ accounts, verifier, clock }: LoginsOptions): Logi
     return 'delayMs' in judgement ? judgement.delayMs : throttled(judgement.retryAfterMs);
   }
 
+  /** Whoever guesses is not told of what others are logged in with. */
+  function isTrusted(hash: string, address: string): boolean {
+    const origin = `${findParty(address)} ${hash}`;
+    if (origins.has(origin)) return true;
+    const judgement = guesses.judge(address);
+    if (!('delayMs' in judgement) || judgement.delayMs > 0) return false;
+    origins.set(origin, true);
+    return true;
+  }
+
   async function compare({ user, password, hash }: Login, address: string): Promise<LoginVerdict> {
     const book = accounts.current;
     const { isKnown, hashes } = book.findHashes(user);
@@ -83,6 +99,7 @@ export function createLogins({ accounts, verifier, clock }: LoginsOptions): Logi
     }
     const verdict = { user };
     remembered.set(hash, verdict);
+    origins.set(`${findParty(address)} ${hash}`, true);
     return verdict;
   }
 
@@ -110,7 +127,7 @@ export function createLogins({ accounts, verifier, clock }: LoginsOptions): Logi
       if (bytes === undefined) return loginNeeded();
       const hash = createHmac('sha256', key).update(bytes).digest('base64');
       const known = remembered.get(hash);
-      if (known !== undefined) return known;
+      if (known !== undefined && isTrusted(hash, address)) return known;
       const parts = splitCredentials(bytes);
       return parts === undefined ? loginNeeded() : start({ ...parts, hash }, address);
     },

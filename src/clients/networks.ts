@@ -64,14 +64,3 @@ function findAddress(text: string): Address | undefined {
 export function findPlainAddress(text: string): string | undefined {
   return findAddress(text.replace(/%.*$/, ''))?.toString();
 }
-
-/** What belongs to one party: an IPv4 address; of IPv6 the first 64 bits, since a party has all that follow. */
-export function findParty(text: string): string {
-  const address = findAddress(text.replace(/%.*$/, ''));
-  if (address === undefined) return text;
-  if (address instanceof ipaddr.IPv4) return address.toString();
-  return `${address.parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':')}::/64`;
-}

@@ -12,10 +12,12 @@ import { createTokenFile, ensureTokenFile, type AdminToken } from '../admin/toke
 import type { UpstreamFacts } from '../admin/upstream-state.ts';
 import { clients } from '../cli/clients/clients.ts';
 import { toMirrorTarget } from '../cli/clients/mirror-target.ts';
+import { createTokenGuesses } from '../clients/token-guesses.ts';
 import type { Config } from '../config/config.ts';
 import { resolvePublicUrl } from '../config/public-url.ts';
 import type { Mirror } from '../mirror/mirror-api.ts';
 import type { Store } from '../store/open-store.ts';
+import type { Audit } from '../telemetry/audit.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Metrics } from '../telemetry/create-metrics.ts';
 import type { Events } from '../telemetry/events.ts';
@@ -45,6 +47,7 @@ export interface OperatorSideParts {
   readonly meter: Metrics;
   readonly health: Health;
   readonly events: Events;
+  readonly audit: Audit;
 }
 
 export interface OperatorSide {
@@ -69,6 +72,7 @@ export async function createOperatorSide(parts: OperatorSideParts): Promise<Oper
         return config().admin.hosts;
       },
       token: await createToken(config().admin, parts),
+      tokenGuard: { ...createTokenGuesses(clock), audit: parts.audit },
       get hasOpenMetrics() {
         return config().admin.hasOpenMetrics;
       },

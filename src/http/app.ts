@@ -12,7 +12,7 @@ import type { Meter } from '../telemetry/metrics.ts';
 import { openGate, type ClientGate } from './client-gate.ts';
 import { followAddressBook, type AddressBook, type AddressIndex } from './address-book.ts';
 import { answerBlob } from './blobs.ts';
-import { peerOf, type ClientOf } from './client-key.ts';
+import { peerOf, type ClientOf } from './client-address.ts';
 import { RequestRates, type ClientLimits } from './client-limits.ts';
 import { writeError } from './error-response.ts';
 import { openExchange, type Exchange } from './exchange.ts';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { clientKey } from './client-key.ts';
+import { findParty } from '../telemetry/party.ts';
 
 export interface ConnectionRule {
   /** How many connections this address may have; Infinity for no limit. Looked at for each connection. */
@@ -25,7 +25,7 @@ export class ClientConnections {
     const address = socket.remoteAddress;
     // It has gone already.
     if (address === undefined) return true;
-    const key = clientKey(address);
+    const key = findParty(address);
     const own = this.#clients.get(key) ?? new Set();
     this.#clients.set(key, own);
     this.#count(socket, key, own);

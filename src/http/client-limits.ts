@@ -1,6 +1,7 @@
 // How much one client may ask for. Two small books, bounded whatever addresses come.
 import type { Clock } from '../telemetry/clock.ts';
-import { clientKey, isLoopback } from './client-key.ts';
+import { findParty } from '../telemetry/party.ts';
+import { isLoopback } from './client-address.ts';
 
 /** 0: no limit. Undefined: the default, which holds for other machines only. */
 export interface ClientLimits {
@@ -51,7 +52,7 @@ export class RequestRates {
     if (perSecond === Infinity) return undefined;
     const burst = limits.burstPerClient ?? perSecond * secondsOfBurst;
     const nowMs = this.#clock.monotonicMs();
-    const key = clientKey(address);
+    const key = findParty(address);
     const dueMs = Math.max(this.#dueMs.get(key) ?? 0, nowMs);
     const eachMs = 1000 / perSecond;
     const waitMs = dueMs - nowMs - (burst - 1) * eachMs;

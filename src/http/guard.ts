@@ -3,7 +3,7 @@ import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Audit } from '../telemetry/audit.ts';
 import type { ClientGate } from './client-gate.ts';
-import type { ClientOf } from './client-key.ts';
+import type { ClientOf } from './client-address.ts';
 import { writeError } from './error-response.ts';
 import { headerNames } from './headers.ts';
 import { auditFailure } from './refusals.ts';

@@ -38,6 +38,8 @@ export interface ListenerOptions {
   readonly keepAliveTimeoutMs?: number;
   /** From the connection, or the first byte of a further request, to the end of its headers; default 10 s. */
   readonly headersTimeoutMs?: number;
+  /** Of the request alone, its body included; answers may take as long as they move. Default 30 s. */
+  readonly requestTimeoutMs?: number;
   /** On all addresses together; a client too many finds its connection closed. Default: what the descriptors allow. */
   readonly maxConnections?: number;
   /** On all addresses together, of each client; default: any number. */
@@ -109,8 +111,7 @@ export function createListener(options: ListenerOptions): Listener {
     const serverOptions = {
       keepAliveTimeout: options.keepAliveTimeoutMs ?? 150_000,
       headersTimeout: options.headersTimeoutMs ?? 10_000,
-      // Of the request alone, bodies included, which nobody reads; answers may take as long as they move.
-      requestTimeout: 30_000,
+      requestTimeout: options.requestTimeoutMs ?? 30_000,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize,
       noDelay: true,

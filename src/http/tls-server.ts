@@ -56,11 +56,16 @@ export function createTlsServer(
   });
   server.prependListener('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const raw = handshakes.get(nameOf(socket));
-    if (error.code !== 'ERR_SSL_HTTP_REQUEST' || raw === undefined) return;
+    if (error.code !== 'ERR_SSL_HTTP_REQUEST' || raw === undefined) {
+      // Node leaves it open, also when the time for its handshake is over, and what is written to it waits for ever.
+      socket.destroy();
+      return;
+    }
     // Nothing has been sent on it, so this can be said in the clear.
     raw.end(
       `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
         `Content-Length: ${plainAnswer.length}\r\n\r\n${plainAnswer}`,
+      () => raw.destroy(),
     );
   });
   tls.onChange(() => server.setSecureContext({ ...tls.context }));

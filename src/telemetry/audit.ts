@@ -3,7 +3,7 @@ import type { Log } from './log.ts';
 import type { Meter } from './metrics.ts';
 
 /** Why a request was refused by what the operator wrote, rather than by an upstream or by what is not there. */
-export const refusalReasons = ['rule', 'limit', 'login', 'network'] as const;
+export const refusalReasons = ['rule', 'limit', 'login', 'network', 'token'] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
 /** One refused request. Never credentials, nor anything made of them. */

@@ -36,7 +36,7 @@ export interface Meter {
   /** Stored content was found gone or cut (`missing`), with other bytes than its digest names (`changed`), or not readable. */
   damaged(how: 'missing' | 'changed' | 'unreadable'): void;
   /** A request was refused by what the operator wrote; told by `createAudit` alone. */
-  refused(reason: 'rule' | 'limit' | 'login' | 'network'): void;
+  refused(reason: 'rule' | 'limit' | 'login' | 'network' | 'token'): void;
   /** Registers a gauge that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** The same with labels, whose values come from closed sets; what is not read at a scrape is not shown. */

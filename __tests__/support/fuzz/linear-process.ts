@@ -50,7 +50,7 @@ const checkToken = requireToken({ matches: async () => await Promise.resolve(fal
 /** What a request is asked for its token, and an answer that goes nowhere. */
 function authorize(authorization: string): void {
   const response = { setHeader: () => response, end: () => response };
-  void checkToken({ headers: { authorization } } as never, response as never, () => undefined);
+  void checkToken({ headers: { authorization }, socket: {} } as never, response as never, () => undefined);
 }
 
 const targets: Readonly<Record<string, readonly [read: (text: string) => unknown, words: readonly string[]]>> = {

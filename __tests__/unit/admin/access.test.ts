@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ApiRoutes } from '../../../src/admin/api-router.ts';
+import type { Refusal } from '../../../src/telemetry/audit.ts';
 import { ask, askToChange } from '../../support/admin-client.ts';
 import { useAdminApp } from './serve.ts';
 
@@ -43,6 +44,53 @@ describe('with a token', () => {
     const address = await start({ token, hasOpenMetrics: true, ...createApi() });
     expect((await ask(address, '/metrics')).status).toBe(200);
     expect((await ask(address, '/api/v1/x')).status).toBe(401);
+  });
+});
+
+describe('with a guard', () => {
+  const auth = (text: string) => ({ headers: { authorization: `Bearer ${text}` } });
+
+  async function startGuarded(verdict: 'right' | 'wrong' | { readonly retryAfterMs: number }) {
+    const settled: object[] = [];
+    const refusals: Refusal[] = [];
+    const settle = async (given: object, address: string) => {
+      settled.push({ ...given, address });
+      return await Promise.resolve(verdict);
+    };
+    const audit = { refused: (refusal: Refusal) => void refusals.push(refusal) };
+    const address = await start({ token, tokenGuard: { settle, audit }, ...createApi() });
+    return { address, settled, refusals };
+  }
+
+  test('what it says of a token counts, and who is refused is told of', async () => {
+    const { address, settled, refusals } = await startGuarded('wrong');
+    expect((await ask(address, '/api/v1/x', auth('wrong'))).status).toBe(401);
+    expect((await ask(address, '/metrics', auth(right))).status).toBe(401);
+    const from = '127.0.0.1';
+    expect(settled).toEqual([
+      { text: 'wrong', isRight: false, address: from },
+      { text: right, isRight: true, address: from },
+    ]);
+    const refusal = { reason: 'token', client: from, rule: 'admin.tokenFile' };
+    expect(refusals).toEqual([refusal, refusal]);
+  });
+
+  test('who has guessed too often is told when to come again', async () => {
+    const { address, refusals } = await startGuarded({ retryAfterMs: 1_001 });
+    const { status, headers, json } = await ask(address, '/api/v1/x', auth('wrong'));
+    expect([status, headers['retry-after'], headers['www-authenticate']]).toEqual([429, '2', undefined]);
+    expect(json).toEqual({ error: 'too many wrong tokens came from this address' });
+    expect(refusals).toHaveLength(1);
+  });
+
+  test('it is told of nobody who brings no token, nor of who is let in', async () => {
+    const { address, settled, refusals } = await startGuarded('right');
+    for (const headers of [{}, { authorization: 'Basic YTpi' }, { authorization: 'Bearer' }]) {
+      expect((await ask(address, '/api/v1/x', { headers })).status).toBe(401);
+    }
+    expect(settled).toEqual([]);
+    expect((await ask(address, '/api/v1/x', auth(right))).status).toBe(200);
+    expect(refusals).toEqual([]);
   });
 });
 

@@ -165,6 +165,21 @@ describe('an address that guesses', () => {
     expect(kindOf(await check('alice', 'wonderland', '192.0.2.2'))).toBe('alice');
   });
 
+  test('is not told at once of a login that others use right now', async () => {
+    const { calls, check, clock } = setUp();
+    await check('bob', 'builder', '192.0.2.3');
+    for (let time = 0; time < 10; time += 1) await check('alice', `wrong ${time}`);
+    const before = calls.length;
+    const verdict = check('bob', 'builder');
+    await settle();
+    expect(calls).toHaveLength(before);
+    clock.advance(4_000);
+    expect(await verdict).toEqual({ user: 'bob' });
+    expect(calls).toHaveLength(before + 1);
+    expect(check('bob', 'builder', '192.0.2.4')).toEqual({ user: 'bob' });
+    expect(check('bob', 'builder', '192.0.2.3')).toEqual({ user: 'bob' });
+  });
+
   test('with many connections gains no more guesses', async () => {
     const { calls, check, hold, release } = setUp();
     for (let time = 0; time < 14; time += 1) void check('alice', `first ${time}`);

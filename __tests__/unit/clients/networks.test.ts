@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createNetworks, findParty, findPlainAddress } from '../../../src/clients/networks.ts';
+import { createNetworks, findPlainAddress } from '../../../src/clients/networks.ts';
 
 describe('networks', () => {
   test.each<[string[], string | undefined, boolean]>([
@@ -40,10 +40,4 @@ test('an address has one spelling', () => {
   expect(findPlainAddress('2001:DB8:0::1')).toBe('2001:db8::1');
   expect(findPlainAddress('fe80::1%eth0')).toBe('fe80::1');
   expect(findPlainAddress('unknown')).toBeUndefined();
-});
-
-test('a party is an IPv4 address, or the first half of an IPv6 one', () => {
-  expect(findParty('::ffff:192.0.2.1')).toBe('192.0.2.1');
-  expect(findParty('2001:db8:1:2:3:4:5:6')).toBe(findParty('2001:db8:1:2::9'));
-  expect(findParty('2001:db8:1:3::9')).not.toBe(findParty('2001:db8:1:2::9'));
 });

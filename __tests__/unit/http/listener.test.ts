@@ -177,6 +177,16 @@ describe('time limits', () => {
     await closed;
     await pollUntil(() => listener.connections === 0);
   });
+
+  test('so do headers of which a byte comes now and then, and a connection that never says anything', async () => {
+    const { port, address } = await start(hello, { headersTimeoutMs: 200 });
+    const [slow, silent] = [open(port), open(port)];
+    const closed = [slow, silent].map((socket) => once(socket.resume(), 'close'));
+    slow.write('GET / HTTP/1.1\r\nX: ');
+    const dripping = setInterval(() => slow.write('a'), 20);
+    expect((await pull(address, '/')).status).toBe(200);
+    await Promise.all(closed).finally(() => clearInterval(dripping));
+  });
 });
 
 describe('the bound on connections', () => {
