@@ -1,13 +1,15 @@
 // Story: nginx stands in front, with a cache and few connections that it uses for everybody: each client gets its own answer,
 // and what may change, or is not for everybody, is kept by nobody but the mirror.
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
+import { hashSync } from 'bcryptjs';
 import { startNginx } from '../support/bench/nginx.ts';
 import { mainName, setStage } from '../support/flow.ts';
 import { ambiguousShapes } from '../support/ambiguous-requests.ts';
 import type { MirrorProcess } from '../support/mirror-process.ts';
-import { pull } from '../support/raw-client.ts';
+import { basic, pull } from '../support/raw-client.ts';
 import { exchangeRaw, hasWholeAnswer } from '../support/raw-exchange.ts';
 import { pollUntil } from '../support/signal.ts';
 import { describeWith } from './support/describe-with.ts';
@@ -20,7 +22,7 @@ describeWith({ programs: ['nginx'] }, 'behind nginx', () => {
   });
   const stage = setStage();
 
-  async function startInFront({ address, cachePath }: MirrorProcess) {
+  async function startInFront({ address, cachePath }: Pick<MirrorProcess, 'address' | 'cachePath'>) {
     const directory = join(dirname(cachePath), 'nginx');
     const { url, daemon } = await startNginx({ directory, upstreamUrl: address });
     ends.push(async () => await daemon?.stop());
@@ -88,5 +90,24 @@ describeWith({ programs: ['nginx'] }, 'behind nginx', () => {
     for (let time = 0; time < 2; time += 1) expect(await digestOf(`${hidden}?ns=private.test`)).toBe(closed.digest);
     await pollUntil(() => countRequests(mirror, closed.digest) === 2, { what: 'both to ask the mirror' });
     expect((await pull(url, hidden)).status).toBe(404);
+  });
+
+  test('its cache, which does not look at logins, keeps nothing of a mirror with accounts', async () => {
+    const upstream = await stage.upstream();
+    const image = upstream.registry.addImage('team/app', 'latest', ['a layer']);
+    const directory = await mkdtemp(join(tmpdir(), 'stowage-nginx-'));
+    ends.push(async () => await rm(directory, { recursive: true }));
+    const file = join(directory, 'htpasswd');
+    await writeFile(file, `alice:${hashSync('wonderland', 6)}\n`);
+    const login = 'alice:wonderland';
+    const mirror = await stage.mirror(upstream, { clients: { accounts: { file } } }, {}, { login });
+    const { origin } = new URL(mirror.address);
+    const { url } = await startInFront({ address: origin, cachePath: mirror.cachePath });
+    const headers = { authorization: basic('alice', 'wonderland') };
+    for (const path of [`manifests/${image.digest}`, `blobs/${image.layers[0]?.digest}`]) {
+      const target = `/v2/team/app/${path}`;
+      for (let time = 0; time < 2; time += 1) expect((await pull(url, target, { headers })).status).toBe(200);
+      expect((await pull(url, target)).status).toBe(401);
+    }
   });
 });

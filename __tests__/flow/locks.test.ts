@@ -47,7 +47,7 @@ const loginRequired = (method: string): Seen => ({
 
 const scenes: readonly Scene[] = [
   {
-    // Nobody is asked for a login, and whatever login is sent changes nothing.
+    // Nobody is asked for a login, and whatever login is sent changes nothing of what is seen.
     name: 'an anonymous mirror',
     logins: { nobody: {}, 'a stranger': basic('somebody:wrong'), 'the owner': basic('someone:planted-password') },
     isOpen: (place) => place === 'open',
@@ -159,13 +159,15 @@ async function setUp(scene: Scene): Promise<{ mirror: MirrorProcess; images: Rea
 function expectContent(scene: Scene, place: Place, attempt: Attempt, code: string): Seen {
   if (!isRead(attempt.method)) return readOnly(attempt);
   if (scene.isOpen(place, attempt)) {
-    return { status: 200, cache: place === 'closed' ? 'no-cache' : cacheOf(attempt.route) };
+    return { status: 200, cache: place === 'closed' ? 'no-cache' : cacheOf(attempt) };
   }
   return { status: 404, ...(attempt.method === 'GET' && { code }), cache: 'no-store' };
 }
 
-function cacheOf(route: string): string {
-  return route.includes('manifest by digest') || route.includes('blob') ? 'max-age=31536000, immutable' : 'no-cache';
+/** What was answered to a login is for that caller alone. */
+function cacheOf({ route, caller }: Attempt): string {
+  const isFixed = route.includes('manifest by digest') || route.includes('blob');
+  return isFixed && caller === 'nobody' ? 'max-age=31536000, immutable' : 'no-cache';
 }
 
 /** The mirror takes no writes; what is no method of registries is none here either. */

@@ -1,5 +1,6 @@
 // GET and HEAD of blobs: whole, ranged, conditional.
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Mirror } from '../mirror/mirror-api.ts';
 import type { BlobPull, ServedBlob, ServedBlobHead } from '../mirror/pull.ts';
 import { createMultipartBody } from './multipart-body.ts';
@@ -66,8 +67,11 @@ async function sendBlob(
   await exchange.sendBody(body.reader, body.sizeBytes);
 }
 
-/** What an answer says of the blob, beside its length. */
-export function listBlobHeaders({ digest, sizeBytes, outcome, provenance }: ServedBlob | ServedBlobHead): string[] {
+/** What an answer to this request says of the blob, beside its length. */
+export function listBlobHeaders(
+  { digest, sizeBytes, outcome, provenance }: ServedBlob | ServedBlobHead,
+  request: IncomingMessage,
+): string[] {
   const headers = [
     headerNames.contentType,
     'application/octet-stream',
@@ -76,7 +80,7 @@ export function listBlobHeaders({ digest, sizeBytes, outcome, provenance }: Serv
     headerNames.etag,
     entityTag(digest),
     headerNames.cacheControl,
-    cacheControl({ isByDigest: true, provenance }),
+    cacheControl({ isByDigest: true, provenance }, request),
     headerNames.cacheStatus,
     cacheStatus(outcome),
   ];
@@ -87,7 +91,7 @@ export function listBlobHeaders({ digest, sizeBytes, outcome, provenance }: Serv
 
 function beginAnswer(exchange: Exchange, served: ServedBlob | ServedBlobHead): void {
   exchange.outcome = served.outcome;
-  setHeaders(exchange.response, listBlobHeaders(served));
+  setHeaders(exchange.response, listBlobHeaders(served, exchange.response.req));
 }
 
 function setLength(exchange: Exchange, sizeBytes: number | undefined): void {

@@ -1,5 +1,5 @@
 // Header names and the values that are made from a served object.
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Digest } from '../oci/digest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Outcome } from '../mirror/pull.ts';
@@ -64,9 +64,16 @@ export function cacheStatus(outcome: Outcome): string {
   return cacheStatusOf[outcome];
 }
 
-/** What a cache in front may keep: only public content that was asked for by digest, because nothing else stays true. */
-export function cacheControl(facts: { readonly isByDigest: boolean; readonly provenance: Provenance }): string {
-  return facts.isByDigest && facts.provenance === 'public' ? 'max-age=31536000, immutable' : 'no-cache';
+/**
+ * What a cache in front may keep: only public content that was asked for by digest, because nothing else stays true,
+ * and without a login, because not every cache knows that the next one may have none.
+ */
+export function cacheControl(
+  facts: { readonly isByDigest: boolean; readonly provenance: Provenance },
+  { headers }: Pick<IncomingMessage, 'headers'>,
+): string {
+  const isForAll = facts.isByDigest && facts.provenance === 'public' && headers.authorization === undefined;
+  return isForAll ? 'max-age=31536000, immutable' : 'no-cache';
 }
 
 /** distribution-spec "Warnings": agent `-`, no date, at most 4096 bytes; anything that cannot stand in a header is replaced. */

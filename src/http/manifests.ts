@@ -1,4 +1,5 @@
 // GET and HEAD of manifests. Range and Accept are not looked at: what the mirror has is what there is.
+import type { IncomingMessage } from 'node:http';
 import type { Mirror } from '../mirror/mirror-api.ts';
 import type { ManifestPull, ServedManifest } from '../mirror/pull.ts';
 import { matchesIfNoneMatch } from './conditional.ts';
@@ -21,7 +22,7 @@ export async function answerManifest(exchange: Exchange, pull: ManifestPull, mir
     ? await mirror.headManifest(pull, exchange.signal)
     : await mirror.getManifest(pull, exchange.signal);
   exchange.outcome = served.outcome;
-  setHeaders(response, listValidators(pull, served));
+  setHeaders(response, listValidators(pull, served, response.req));
   if (matchesIfNoneMatch(response.req.headers['if-none-match'], entityTag(served.digest))) {
     response.statusCode = 304;
     exchange.sendHeaders();
@@ -36,12 +37,12 @@ export async function answerManifest(exchange: Exchange, pull: ManifestPull, mir
   await exchange.sendBytes(served.bytes);
 }
 
-/** What an answer that has the manifest says of it. */
-export function listManifestHeaders(pull: ManifestPull, served: ServedManifest): HeaderList {
-  return listValidators(pull, served).concat(listContentHeaders(served));
+/** What an answer to this request that has the manifest says of it. */
+export function listManifestHeaders(pull: ManifestPull, served: ServedManifest, request: IncomingMessage): HeaderList {
+  return listValidators(pull, served, request).concat(listContentHeaders(served));
 }
 
-function listValidators(pull: ManifestPull, served: ServedManifest): string[] {
+function listValidators(pull: ManifestPull, served: ServedManifest, request: IncomingMessage): string[] {
   const isByDigest = pull.reference.type === 'digest';
   const headers = [
     headerNames.contentDigest,
@@ -49,7 +50,7 @@ function listValidators(pull: ManifestPull, served: ServedManifest): string[] {
     headerNames.etag,
     entityTag(served.digest),
     headerNames.cacheControl,
-    cacheControl({ isByDigest, provenance: served.provenance }),
+    cacheControl({ isByDigest, provenance: served.provenance }, request),
     headerNames.cacheStatus,
     cacheStatus(served.outcome),
   ];

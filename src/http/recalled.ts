@@ -100,7 +100,7 @@ function withLogin(
 
 function answer(route: ContentRoute, response: ServerResponse, options: RecalledOptions): boolean {
   const startedMs = options.clock.monotonicMs();
-  const served = recall(withLogin(route, response.req, options), options.mirror);
+  const served = recall(withLogin(route, response.req, options), response.req, options.mirror);
   if (served === undefined) return false;
   const isHead = response.req.method === 'HEAD';
   response.once('close', () => {
@@ -134,25 +134,31 @@ interface Recalled {
   readonly headers: HeaderList;
 }
 
-function recall(route: ContentRoute, mirror: RecalledOptions['mirror']): Recalled | undefined {
+type Recall<Wanted> = (
+  route: Wanted,
+  request: IncomingMessage,
+  mirror: RecalledOptions['mirror'],
+) => Recalled | undefined;
+
+const recall: Recall<ContentRoute> = (route, request, mirror) => {
   try {
-    return route.endpoint === 'manifest' ? recallManifest(route, mirror) : recallBlob(route, mirror);
+    return route.endpoint === 'manifest' ? recallManifest(route, request, mirror) : recallBlob(route, request, mirror);
   } catch {
     // Express says what is wrong with it.
     return undefined;
   }
-}
+};
 
-function recallManifest({ pull }: ManifestRoute, mirror: RecalledOptions['mirror']): Recalled | undefined {
+const recallManifest: Recall<ManifestRoute> = ({ pull }, request, mirror) => {
   const served = mirror.recallManifest(pull);
   if (served?.bytes === undefined) return undefined;
-  return { bytes: served.bytes, outcome: served.outcome, headers: listManifestHeaders(pull, served) };
-}
+  return { bytes: served.bytes, outcome: served.outcome, headers: listManifestHeaders(pull, served, request) };
+};
 
-function recallBlob({ pull }: BlobRoute, mirror: RecalledOptions['mirror']): Recalled | undefined {
+const recallBlob: Recall<BlobRoute> = ({ pull }, request, mirror) => {
   const served = mirror.recallBlob(pull);
   if (served === undefined) return undefined;
   const { bytes, outcome } = served;
-  const headers = listBlobHeaders(served).concat(headerNames.contentLength, String(bytes.length));
+  const headers = listBlobHeaders(served, request).concat(headerNames.contentLength, String(bytes.length));
   return { bytes, outcome, headers };
-}
+};

@@ -72,9 +72,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return { pid, output, stop };
 }
 
-/** True when `url` answers with status 200. */
+/** True when `url` answers, be it that it wants a login. */
 export async function answers(url: string): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
   await response.arrayBuffer();
-  return response.status === 200;
+  return [200, 401].includes(response.status);
 }
