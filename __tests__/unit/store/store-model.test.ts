@@ -93,6 +93,8 @@ class Model {
 
   async take(step: Step): Promise<void> {
     this.#clock.advance(1000);
+    // Uses of the step before are written now, and what is asked for after that is true of them.
+    await this.#store.catalog.setState('model', String(this.#clock.nowMs));
     const before = await this.#rows();
     await this.#act(step);
     await this.#settle();
