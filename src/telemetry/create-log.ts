@@ -1,6 +1,7 @@
 // Logs, metrics and health: what the parts tell, made visible. May not know anyone's internals.
 import { pino } from 'pino';
 import { createLogOutput } from './log-output.ts';
+import { createFlatFields } from './flat-fields.ts';
 import { createLogTime } from './log-time.ts';
 import type { Log } from './log.ts';
 import { redactText, redactValue } from './redact.ts';
@@ -27,12 +28,14 @@ export function createLog(options: LogOptions = {}): LevelledLog {
   const { level = 'info', format = process.stdout.isTTY ? 'text' : 'json' } = options;
   const sink =
     format === 'text' ? createTextFormat(options.sink ?? process.stdout) : (options.sink ?? createLogOutput());
+  const time = createLogTime();
+  const writeFlat = createFlatFields();
   const logger = pino(
     {
       level,
       // No host name, no process id: whoever collects the lines knows where they come from.
       base: null,
-      timestamp: createLogTime(),
+      timestamp: time,
       // What comes here is plain already; pino's own idea of an error would rename it.
       serializers: { err: (error: unknown) => error },
       formatters: { level: (label: string) => ({ level: label }) },
@@ -43,7 +46,10 @@ export function createLog(options: LogOptions = {}): LevelledLog {
     (name: LogLevel) =>
     (fields: object, message: string): void => {
       if (!logger.isLevelEnabled(name)) return;
-      logger[name](prepare(fields), redactText(message));
+      const text = redactText(message);
+      const flat = writeFlat(fields);
+      if (flat === undefined) logger[name](prepare(fields), text);
+      else sink.write(`{"level":"${name}"${time()}${flat},"msg":${JSON.stringify(text)}}\n`);
       // What somebody is to act on does not wait for company.
       if (name === 'warn' || name === 'error') sink.flush?.();
     };

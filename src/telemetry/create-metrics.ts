@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LabelledGauge, Meter } from './metrics.ts';
+import { RequestTally } from './request-tally.ts';
 
 /** A `Meter` whose numbers can be read. */
 export interface Metrics extends Meter {
@@ -24,13 +25,12 @@ export function createMetrics({ withProcess = true }: MetricsOptions = {}): Metr
   if (withProcess) collectDefaultMetrics({ register: registry, prefix });
   const counter = createCounters(registry);
   const histogram = createHistograms(registry);
+  const tally = new RequestTally();
 
   return {
-    request({ endpoint, method, status, outcome = 'none', seconds, bytes, isComplete }) {
-      const complete = String(isComplete);
-      counter.requests.inc({ endpoint, method, status: String(status), outcome, complete });
-      counter.responseBytes.inc({ endpoint, outcome }, bytes);
-      histogram.requests.observe({ endpoint, method }, seconds);
+    request(request) {
+      tally.add(request);
+      histogram.requests.observe({ endpoint: request.endpoint, method: request.method }, request.seconds);
     },
     upstreamRequest({ upstream, kind, result, seconds }) {
       counter.upstreamRequests.inc({ upstream, kind, result });
@@ -52,7 +52,14 @@ export function createMetrics({ withProcess = true }: MetricsOptions = {}): Metr
     refused: (reason) => counter.refused.inc({ reason }),
     gauge: (name, help, read) => addGauge(registry, { name, help, read }),
     labelledGauge: (facts) => addLabelledGauge(registry, facts),
-    render: () => registry.metrics(),
+    async render() {
+      for (const { labels, count, bytes } of tally.take()) {
+        const { endpoint, outcome } = labels;
+        counter.requests.inc(labels, count);
+        counter.responseBytes.inc({ endpoint, outcome }, bytes);
+      }
+      return await registry.metrics();
+    },
     contentType: registry.contentType,
   };
 }

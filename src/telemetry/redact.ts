@@ -1,10 +1,11 @@
 // Secrets out of whatever is about to be written. Never throws, whatever it is given.
 
-const hidden = '[redacted]';
+/** Stands where a secret stood. */
+export const redactedText = '[redacted]';
 const secretKey = /authorization|cookie|token|passw(?:or)?d|passphrase|secret|credential|api-?key|private-?key/i;
 /** What nests deeper, or is longer, is left out: a log line is no place for it, and cycles end here. */
 const maxDepth = 6;
-const maxEntries = 100;
+export const maxEntries = 100;
 const maxTextLength = 8 * 1024;
 
 /** What was found harmless lately: the same keys, names and user agents come with every line, and looking is not cheap. */
@@ -59,7 +60,7 @@ function redactList(list: readonly unknown[], depth: number): unknown[] {
   return list.slice(0, maxEntries).map((item, index) => {
     const before = list[index - 1];
     const isValueOfSecret = typeof before === 'string' && before.length < 64 && isSecretKey(before);
-    return isValueOfSecret ? hidden : redactValue(item, depth + 1);
+    return isValueOfSecret ? redactedText : redactValue(item, depth + 1);
   });
 }
 
@@ -68,12 +69,13 @@ function redactEntries(entries: readonly (readonly [string, unknown])[], depth: 
   for (const [key, item] of entries.slice(0, maxEntries)) {
     // Counts of tokens are no secret, tokens are.
     const isCount = typeof item === 'number' || typeof item === 'boolean' || item === undefined || item === null;
-    copy[key] = isSecretKey(key) && !isCount ? hidden : redactValue(item, depth + 1);
+    copy[key] = isSecretKey(key) && !isCount ? redactedText : redactValue(item, depth + 1);
   }
   return copy;
 }
 
-function isSecretKey(key: string): boolean {
+/** Whether what has this name is a secret, unless it is a number or a truth value. */
+export function isSecretKey(key: string): boolean {
   return !harmlessKeys.has(key, () => !secretKey.test(key));
 }
 
@@ -93,20 +95,20 @@ function describeError(error: Error, depth: number): Record<string, unknown> {
 // Each pattern scans any text in linear time: what may repeat never contains what starts it.
 const rules: readonly (readonly [RegExp, string | ((text: string) => string)])[] = [
   // Logins in URLs, up to the last @ before the path.
-  [/(:\/\/)[^\s/?#"'<>\\]*@/g, `$1${hidden}@`],
+  [/(:\/\/)[^\s/?#"'<>\\]*@/g, `$1${redactedText}@`],
   // Query strings of URLs, whole or relative: signatures of storage services, tokens.
-  [/\?[^\s?="'<>\\]*=[^\s"'<>\\]*/g, `?${hidden}`],
-  [/\b(bearer|basic)[ \t]+[\w.~+/=-]{6,}/gi, `$1 ${hidden}`],
-  [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?[ \t]*:[ \t]*)[^\r\n]+/gi, `$1$2${hidden}`],
+  [/\?[^\s?="'<>\\]*=[^\s"'<>\\]*/g, `?${redactedText}`],
+  [/\b(bearer|basic)[ \t]+[\w.~+/=-]{6,}/gi, `$1 ${redactedText}`],
+  [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?[ \t]*:[ \t]*)[^\r\n]+/gi, `$1$2${redactedText}`],
   // `"token":"…"` and `password=…`, as in bodies and command lines.
-  [/(token|passw(?:or)?d|secret|api_?key)("[ \t]*:[ \t]*"|=)[^\s"&,;]+/gi, `$1$2${hidden}`],
+  [/(token|passw(?:or)?d|secret|api_?key)("[ \t]*:[ \t]*"|=)[^\s"&,;]+/gi, `$1$2${redactedText}`],
   [/(?<![\w.-])[\w.-]{13,}/g, hideWebToken],
 ];
 
 /** A JSON web token without a word that announces it, in what could be one: a search within it would go back too often. */
 function hideWebToken(text: string): string {
   const start = text.search(/\beyJ[\w-]{8}/);
-  return start >= 0 && /\.[\w-]/.test(text.slice(start)) ? `${text.slice(0, start)}${hidden}` : text;
+  return start >= 0 && /\.[\w-]/.test(text.slice(start)) ? `${text.slice(0, start)}${redactedText}` : text;
 }
 
 /** Some part of every rule: most texts hold none of these, and one look is cheaper than six. */
