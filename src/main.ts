@@ -2,7 +2,6 @@
 // Start, signals, exit status. Only `runtime` is loaded at once: the rest needs a Node that it first makes sure of.
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Config } from './config/config.ts';
-import type { Service } from './compose.ts';
 import type { ConfigSource } from './config/source.ts';
 import { ensureRuntime } from './runtime.ts';
 
@@ -15,6 +14,8 @@ if (await ensureRuntime()) {
     if (error.code !== 'EPIPE') throw error;
     process.exit(1);
   });
+  // Until the exit below: neither our timers nor a worker that is told to end keep Node from ending before all is closed.
+  setInterval(() => undefined, 60_000);
   const status = await runCli({
     argv: argv.slice(2),
     env,
@@ -45,14 +46,7 @@ async function serve(config: Config, source: ConfigSource): Promise<void> {
     service.log.error({ err: end }, 'a bug nobody caught; the mirror ends');
     process.exitCode = 1;
   } else service.log.info({ signal: end }, 'the mirror ends');
-  await stopAlive(service);
-}
-
-/** Until all is closed; neither our timers nor a worker that is told to end keep the process from ending before. */
-async function stopAlive({ stop }: Pick<Service, 'stop'>): Promise<void> {
-  const life = setInterval(() => undefined, 60_000);
-  await stop();
-  clearInterval(life);
+  await service.stop();
 }
 
 /** Of commands that wait for something; `serve` has its own way. */
