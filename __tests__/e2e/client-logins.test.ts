@@ -1,28 +1,19 @@
 // Real clients log in at the mirror, or with their own login at the registry, and get what that shows to them.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { hashSync } from 'bcryptjs';
-import { mainName, setStage } from '../support/flow.ts';
+import { setStage } from '../support/flow.ts';
 import { basic } from '../support/raw-client.ts';
 import { startContainerd, writeHosts } from './support/containerd.ts';
 import { createContainersClient } from './support/containers.ts';
 import { describeWith } from './support/describe-with.ts';
-import { addRealImage, setClientPlaces } from './support/scripted-stage.ts';
+import { addRealImage, dockerHub, setClientPlaces, startWithAccounts } from './support/scripted-stage.ts';
 
 const places = setClientPlaces();
 const stage = setStage();
-const hub = { name: 'docker.io', aliases: [mainName] };
 const denied = /unauthorized|authentication required|denied|401|403/i;
 
 /** A mirror of public images for those who have an account of its own. */
-async function startWithAccounts(): Promise<string> {
-  const file = join(await places.create(), 'htpasswd');
-  await writeFile(file, `alice:${hashSync('wonderland', 6)}\n`);
-  const upstream = await stage.upstream();
-  addRealImage(upstream, 'team/app', 'v1');
-  const config = { clients: { accounts: { file } } };
-  const mirror = await stage.mirror([{ upstream, ...hub }], config, {}, { login: 'alice:wonderland' });
+async function startLocked(): Promise<string> {
+  const { mirror } = await startWithAccounts(stage, places);
   return new URL(mirror.address).host;
 }
 
@@ -36,7 +27,7 @@ async function startPassthrough(): Promise<string> {
   const upstream = await stage.upstream({ tokens });
   addRealImage(upstream, 'team/private', 'v1');
   addRealImage(upstream, 'team/public', 'v1');
-  const entry = { ...hub, access: 'passthrough', authHosts: [`127.0.0.1:${tokens.port}`] };
+  const entry = { ...dockerHub, access: 'passthrough', authHosts: [`127.0.0.1:${tokens.port}`] };
   const mirror = await stage.mirror([{ upstream, ...entry }]);
   return new URL(mirror.address).host;
 }
@@ -55,7 +46,7 @@ describeWith({ programs: ['podman'], root: true }, 'podman', () => {
   }
 
   test('pulls from a mirror with accounts when it has logged in there', async () => {
-    const client = await setUp(await startWithAccounts());
+    const client = await setUp(await startLocked());
     await expect(client.pullHere('team/app')).rejects.toThrow(denied);
     await expect(client.login('alice', 'wrong')).rejects.toThrow('invalid username/password');
     await client.login('alice', 'wonderland');
@@ -101,7 +92,7 @@ describeWith({ programs: ['containerd', 'ctr'], root: true }, 'containerd', () =
   }
 
   test('pulls from a mirror with accounts by credentials and by a header', async () => {
-    const client = await setUp(await startWithAccounts());
+    const client = await setUp(await startLocked());
     await expect(client.pull('team/app')).rejects.toThrow(denied);
     await expect(client.pullAs('team/app', 'alice', 'wrong')).rejects.toThrow(denied);
     await client.pullAs('team/app', 'alice', 'wonderland');

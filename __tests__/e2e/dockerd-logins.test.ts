@@ -1,16 +1,11 @@
 // dockerd has one login, for Docker Hub, and no other for a mirror: where it is not let in, it goes on to the next place.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { hashSync } from 'bcryptjs';
-import { mainName, setStage } from '../support/flow.ts';
+import { setStage } from '../support/flow.ts';
 import type { MirrorProcess } from '../support/mirror-process.ts';
 import type { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { describeWith } from './support/describe-with.ts';
 import { startDockerd } from './support/dockerd.ts';
-import { addRealImage, setClientPlaces } from './support/scripted-stage.ts';
-
-const hub = { name: 'docker.io', aliases: [mainName] };
+import { addRealImage, dockerHub, setClientPlaces, startWithAccounts } from './support/scripted-stage.ts';
 
 describeWith({ programs: ['containerd', 'ctr', 'dockerd', 'docker', 'runc'], root: true }, 'dockerd', () => {
   const places = setClientPlaces();
@@ -28,23 +23,13 @@ describeWith({ programs: ['containerd', 'ctr', 'dockerd', 'docker', 'runc'], roo
     return { ofMirror: ofMirror.length, ofDockerd: requests.length - ofMirror.length };
   }
 
-  async function startWithAccounts() {
-    const file = join(await places.create(), 'htpasswd');
-    await writeFile(file, `alice:${hashSync('wonderland', 6)}\n`);
-    const upstream = await stage.upstream();
-    addRealImage(upstream, 'team/app', 'v1');
-    const config = { clients: { accounts: { file } } };
-    const mirror = await stage.mirror([{ upstream, ...hub }], config, {}, { login: 'alice:wonderland' });
-    return { upstream, mirror };
-  }
-
   test.each([
     ['without any login', undefined],
     ['with a login for Docker Hub', 'somebody:planted-password'],
   ])(
     '%s goes on to the registry where a mirror has accounts',
     async (_name, hubLogin) => {
-      const { upstream, mirror } = await startWithAccounts();
+      const { upstream, mirror } = await startWithAccounts(stage, places);
       const { ofMirror, ofDockerd } = await pull(mirror, upstream, 'team/app:v1', hubLogin);
       expect(ofMirror).toBe(0);
       expect(ofDockerd).toBeGreaterThan(0);
@@ -54,7 +39,7 @@ describeWith({ programs: ['containerd', 'ctr', 'dockerd', 'docker', 'runc'], roo
   );
 
   test('gives a mirror that has accounts its login for Docker Hub', async () => {
-    const { upstream, mirror } = await startWithAccounts();
+    const { upstream, mirror } = await startWithAccounts(stage, places);
     const { ofMirror, ofDockerd } = await pull(mirror, upstream, 'team/app:v1', 'alice:wonderland');
     expect(ofMirror).toBeGreaterThan(0);
     expect(ofDockerd).toBe(0);
@@ -67,7 +52,7 @@ describeWith({ programs: ['containerd', 'ctr', 'dockerd', 'docker', 'runc'], roo
     const upstream = await stage.upstream({ tokens });
     addRealImage(upstream, 'team/private', 'v1');
     addRealImage(upstream, 'team/public', 'v1');
-    const entry = { ...hub, access: 'passthrough', authHosts: [`127.0.0.1:${tokens.port}`] };
+    const entry = { ...dockerHub, access: 'passthrough', authHosts: [`127.0.0.1:${tokens.port}`] };
     const mirror = await stage.mirror([{ upstream, ...entry }]);
     const open = await pull(mirror, upstream, 'team/public:v1', login);
     expect(open.ofMirror).toBeGreaterThan(0);

@@ -1,14 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach } from '@jest/globals';
+import { hashSync } from 'bcryptjs';
+import { mainName, type Stage } from '../../support/flow.ts';
 import type { ScriptedUpstream } from '../../support/scripted-upstream.ts';
 import { unmountBelow } from './stage.ts';
 import { createTar } from './tar.ts';
 
+/** The upstream by the name that clients give it, and by that of the stage. */
+export const dockerHub = { name: 'docker.io', aliases: [mainName] };
+
 /** Puts an image there that a container runtime unpacks: its one layer is a plain archive, whose digest names it twice. */
 export function addRealImage(upstream: ScriptedUpstream, repository: string, tag: string): void {
   upstream.registry.addImage(repository, tag, [createTar([{ path: 'name', content: repository }])]);
+}
+
+/** A mirror with one account, alice's, of an upstream with the image `team/app:v1` in it. */
+export async function startWithAccounts(stage: Stage, places: ClientPlaces) {
+  const file = join(await places.create(), 'htpasswd');
+  await writeFile(file, `alice:${hashSync('wonderland', 6)}\n`);
+  const upstream = await stage.upstream();
+  addRealImage(upstream, 'team/app', 'v1');
+  const config = { clients: { accounts: { file } } };
+  const mirror = await stage.mirror([{ upstream, ...dockerHub }], config, {}, { login: 'alice:wonderland' });
+  return { upstream, mirror };
 }
 
 /** Directories for real clients beside a flow test's stage, and what runs in them until the end of each test. */

@@ -2,12 +2,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
-import { createAdminApp } from '../../../src/admin/app.ts';
 import { createListener } from '../../../src/http/listener.ts';
 import { systemClock } from '../../../src/telemetry/clock.ts';
-import { createHealth } from '../../../src/telemetry/health.ts';
 import { ask, askToChange } from '../../support/admin-client.ts';
 import { pollUntil } from '../../support/signal.ts';
+import { makeAdminApp } from './serve.ts';
 
 const ends: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -16,14 +15,7 @@ afterEach(async () => {
 
 async function start() {
   let changes = 0;
-  const handler = createAdminApp({
-    metrics: { render: async () => await Promise.resolve(''), contentType: 'text/plain' },
-    health: createHealth(),
-    isReady: () => true,
-    hosts: [],
-    token: undefined,
-    hasOpenMetrics: false,
-    pageDirectory: '/nowhere',
+  const handler = makeAdminApp({
     api: [
       (router) =>
         void router.post('/x', (_request, response) => {
