@@ -210,11 +210,12 @@ function isAllowed(request: RecordedRequest): boolean {
   return request.headers['authorization'] !== undefined;
 }
 
-/** Whether something of a fill would be found after a crash. */
+/** Whether something of a fill would be found after a crash: not while the record has its temporary name. */
 async function hasJournalOfSpans(cachePath: string): Promise<boolean> {
   for (const file of await listCacheFiles(cachePath, ['fills'])) {
-    const text = await readFile(join(cachePath, file)).catch(() => Buffer.alloc(0));
-    if (text.subarray(0, 1).toString() === '{' && /"spans":\[\[/.test(text.toString())) return true;
+    if (!file.endsWith('.journal')) continue;
+    const text = await readFile(join(cachePath, file), 'utf8').catch(() => '');
+    if (text.includes('"spans":[[')) return true;
   }
   return false;
 }
