@@ -1,14 +1,24 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import process from 'node:process';
 
 /** Below what systems give to outgoing connections, which may take a port while its server restarts. */
 const first = 10_240;
 const last = 32_767;
 
-/** A port of 127.0.0.1 that was free a moment ago, and that nobody gets by chance. */
+/** Test files run beside each other in workers: each has a part of its own, so that none takes what another has just found. */
+const parts = 8;
+const partSize = Math.floor((last - first + 1) / parts);
+const own = first + (Number(process.env['JEST_WORKER_ID'] ?? 0) % parts) * partSize;
+
+const given = new Set<number>();
+
+/** A port of 127.0.0.1 that was free a moment ago, and that nobody gets by chance, or from here a second time. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(first, last + 1);
+    const port = own + randomInt(partSize);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
 }
