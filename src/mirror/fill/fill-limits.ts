@@ -17,7 +17,7 @@ export interface FillLimits {
   readonly maxUpstreamFills: number;
   /** Pulls that wait for one of them to end. */
   readonly maxWaiting: number;
-  /** How long no small object must have come before those that did are written to the disk. */
+  /** How long nothing must have come before that which did becomes content. */
   readonly quietMs: number;
 }
 
@@ -33,6 +33,8 @@ export const guessedPieceBytes = 32 * MiB;
 export const maxPieceBytes = 64 * MiB;
 /** Pieces of the last round among several connections. */
 export const minShareBytes = 4 * MiB;
+/** Nor are they so small that a connection is through with one sooner: of a fast upstream each request costs more than it gains. */
+export const minShareSeconds = 0.2;
 /** Room is booked in such steps while nobody knows the size. */
 export const reserveStepBytes = 16 * MiB;
 /** A piece opened ahead of the window for a waiting reader. */

@@ -9,6 +9,7 @@ import {
   maxPieceBytes,
   minPieceBytes,
   minShareBytes,
+  minShareSeconds,
   plainGetBelowBytes,
   type FillLimits,
 } from './fill-limits.ts';
@@ -148,13 +149,15 @@ export class Transfer {
 
   /**
    * About what one connection moves in 2 s; towards the end an even share of what is left, so that no connection
-   * is still busy with a large piece when the others have nothing more to do.
+   * is still busy with a large piece when the others have nothing more to do; but no less than takes longer than the
+   * request for it.
    */
   #pieceBytes(): number {
     const [rate, most] = this.#rate > 0 ? [this.#rate, maxPieceBytes] : [this.#firstRate, guessedPieceBytes];
     const piece = Math.min(most, Math.max(minPieceBytes, Math.round(rate * 2)));
     const share = Math.ceil(this.#options.segments.missingBytes / (2 * this.#ramp.allowed));
-    return this.#ramp.allowed === 1 ? piece : Math.min(piece, Math.max(share, minShareBytes));
+    const leastShare = Math.max(minShareBytes, Math.round(rate * minShareSeconds));
+    return this.#ramp.allowed === 1 ? piece : Math.min(piece, Math.max(share, leastShare));
   }
 
   async #run(segment: Segment, source: Source, isPlain: boolean): Promise<void> {

@@ -258,6 +258,26 @@ describe('connections of a fill', () => {
     expect(bench.upstream.requests).toHaveLength(2);
   });
 
+  test('of a fast upstream share what is left in pieces that are worth a request', async () => {
+    const fast = randomBytes(64 * MiB);
+    const pull = bench.pull(fast, { sizeHintBytes: fast.length });
+    await bench.settle();
+    const first = bench.upstream.last;
+    first.answer(fast).send(fast.subarray(0, 4 * MiB));
+    await bench.pass(10);
+    first.send(fast.subarray(4 * MiB, 8 * MiB)).end();
+    await bench.settle();
+    const second = bench.upstream.last;
+    second.answer(fast).send(fast.subarray(8 * MiB, 38 * MiB));
+    await bench.pass(500);
+    // 38 MiB in half a second: an even share of the rest, for two connections twice, would be 6.5 MiB.
+    const { start = 0, end = 0 } = bench.upstream.last.span ?? {};
+    expect(start).toBe(40 * MiB);
+    expect((end - start) / MiB).toBeCloseTo(15.2, 0);
+    pull.leave();
+    await bench.fills.close();
+  });
+
   test('never grow where upstream has no ranges', async () => {
     const pull = bench.pull(large, { sizeHintBytes: large.length });
     await bench.settle();
