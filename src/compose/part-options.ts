@@ -26,7 +26,7 @@ function hasRules({ allow, deny }: UpstreamConfig): boolean {
 }
 
 /** Clients ask for the next layer well within it, and nobody waits for what it delays. */
-const smallQuietMs = 50;
+const quietMs = 50;
 
 function toFillLimits({ fill }: Config) {
   return {
@@ -39,7 +39,7 @@ function toFillLimits({ fill }: Config) {
     maxFills: fill.maxFills,
     maxUpstreamFills: fill.maxUpstreamFills,
     maxWaiting: fill.maxWaiting,
-    quietMs: smallQuietMs,
+    quietMs,
   };
 }
 

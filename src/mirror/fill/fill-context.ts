@@ -52,7 +52,7 @@ export interface FillContext {
   readonly buffers: BufferPool;
   /** Of small objects that are not on file yet. */
   readonly heldMemory: HeldMemory;
-  /** Of small objects that come. */
+  /** Of all that comes. */
   readonly lull: Lull;
   readonly slots: ConnectionSlots;
   readonly limits: FillLimits;

@@ -154,6 +154,7 @@ export class FillFile {
   /** Makes content of it; false when the disk refused, then nothing is kept. */
   async commit(object: StoredObject): Promise<boolean> {
     try {
+      await this.#context.lull.wait(this.#memory?.bytes.length ?? 0);
       if (this.#begun === undefined && this.#memory !== undefined) await this.#put(object, this.#memory.bytes);
       else await this.#commitFile(object);
       return true;
@@ -165,8 +166,7 @@ export class FillFile {
   }
 
   async #put(object: StoredObject, bytes: Uint8Array): Promise<void> {
-    const { content, space, lull } = this.#context;
-    await lull.wait(bytes.length);
+    const { content, space } = this.#context;
     await withRoom(space, bytes.length, () => content.put(object, bytes, { isAwaited: false }));
   }
 

@@ -32,7 +32,7 @@ export class FillRun {
   readonly #start: FillStart;
   readonly #account: FillAccount;
   readonly #transfer: Transfer;
-  readonly #endsComing: (() => void) | undefined;
+  readonly #endsComing: () => void;
   #isReady = false;
   #isVerifying = false;
   #isOver = false;
@@ -41,7 +41,7 @@ export class FillRun {
     this.#start = start;
     this.#context = context;
     this.#account = new FillAccount(context.clock);
-    if ((start.sizeHintBytes ?? Infinity) <= verifyFirstBytes) this.#endsComing = context.lull.begin();
+    this.#endsComing = context.lull.begin();
     this.fill = new Fill(start.digest, context.clock);
     this.fill.sources.join(start.upstream, start.repository);
     this.#transfer = this.#createTransfer();
@@ -282,7 +282,7 @@ export class FillRun {
 
   #finish(state: FillState, failure: MirrorError | undefined): void {
     this.#transfer.end();
-    this.#endsComing?.();
+    this.#endsComing();
     this.fill.finish(state, failure);
   }
 

@@ -203,6 +203,9 @@ describe('an image', () => {
     pulling.catch(() => {});
     const client = bench.openBlob(digestOf(shared));
     await bench.settle();
+    // The config is here: it is written although others still come.
+    bench.clock.advance(1000);
+    await bench.settle();
     expect(bench.mirror.stats().fills).toBe(2);
     cancel.abort();
     await expect(pulling).rejects.toThrow('aborted');
