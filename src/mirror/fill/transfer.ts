@@ -148,9 +148,8 @@ export class Transfer {
   }
 
   /**
-   * About what one connection moves in 2 s; towards the end an even share of what is left, so that no connection
-   * is still busy with a large piece when the others have nothing more to do; but no less than takes longer than the
-   * request for it.
+   * About what one connection moves in 2 s; towards the end an even share of what is left, so that no connection is
+   * still busy with a large piece when the others have nothing more to do, as far as that is worth a request.
    */
   #pieceBytes(): number {
     const [rate, most] = this.#rate > 0 ? [this.#rate, maxPieceBytes] : [this.#firstRate, guessedPieceBytes];
