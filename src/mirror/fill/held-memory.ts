@@ -1,8 +1,8 @@
 import type { BodyChunk } from '../pull.ts';
 
 const leastBytes = 16 * 1024;
-/** What nobody uses is kept up to here: some forty layers of the usual small size. */
-const maxSpareBytes = 8 * 1024 * 1024;
+/** What nobody uses is kept up to here: forty layers of the usual small size take ten MiB. */
+const maxSpareBytes = 12 * 1024 * 1024;
 
 /** Room for all of one small object: its holder's until that one lets go, and a reader's until its chunk is released. */
 export interface HeldBytes {
