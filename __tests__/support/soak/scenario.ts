@@ -27,6 +27,8 @@ export async function createTemplate({ mirror, upstream, script }: Scene): Promi
   for (const item of [...script.old, script.atLogin]) {
     const found = describeWrong(item, await pull(mirror.address, item.path));
     if (found !== undefined) throw new Error(`the cache cannot be prepared: ${found}`);
+    // What comes within a second becomes content in any order, and would be evicted in that.
+    await pollUntil(() => isContent(mirror, item), { what: `${item.name} to be content` });
   }
   // They stand still where they are, have nobody who reads them, and are parked by the end of the process.
   for (const item of [script.resumed, script.dropped]) {
@@ -83,13 +85,18 @@ export async function runScenario(scene: Scene, wrapper: readonly string[]): Pro
     await pollUntil(() => !mirror.isRunning, { what: `the end of a mirror that broke ${item.name}`, deadlineMs: 2000 });
     return wrong;
   }
-  const first = script.old[0]?.digest.slice('sha256:'.length) ?? '';
+  const [first] = script.old;
   const isEvicted = async (): Promise<boolean> =>
-    !mirror.isRunning || !(await listCacheFiles(mirror.cachePath, ['blobs'])).some((file) => file.endsWith(first));
+    !mirror.isRunning || first === undefined || !(await isContent(mirror, first));
   await pollUntil(isEvicted, { what: 'the eviction' });
   const status = await mirror.terminate();
   if (status !== 0 && status !== null) wrong.push(`the mirror ended with status ${status}`);
   return wrong;
+}
+
+async function isContent({ cachePath }: MirrorProcess, { digest }: Item): Promise<boolean> {
+  const hex = digest.slice(digest.indexOf(':') + 1);
+  return (await listCacheFiles(cachePath, ['blobs'])).some((file) => file.endsWith(hex));
 }
 
 /** What is wrong with the answer; undefined for a complete one with the right bytes. */
