@@ -102,7 +102,9 @@ function createHistograms(registry: Registry) {
       'upstream',
       'kind',
     ]),
-    fills: create('fill_duration_seconds', 'From the start of a fill to its end', ['upstream']),
+    fills: create('fill_duration_seconds', 'From the start of a fill until all of it is verified, or no more comes', [
+      'upstream',
+    ]),
   };
 }
 

@@ -9,6 +9,7 @@ export class FillAccount {
   readonly #rate: RateMeter;
   readonly #startedMs: number;
   readonly #startedWallMs: number;
+  #endedMs: number | undefined;
   #receivedBytes = 0;
 
   constructor(clock: Clock) {
@@ -23,7 +24,13 @@ export class FillAccount {
   }
 
   get totals(): { readonly receivedBytes: number; readonly durationMs: number } {
-    return { receivedBytes: this.#receivedBytes, durationMs: this.#clock.monotonicMs() - this.#startedMs };
+    const endedMs = this.#endedMs ?? this.#clock.monotonicMs();
+    return { receivedBytes: this.#receivedBytes, durationMs: endedMs - this.#startedMs };
+  }
+
+  /** No more will come; what then waits for the disk is no part of the duration. */
+  end(): void {
+    this.#endedMs ??= this.#clock.monotonicMs();
   }
 
   receive(bytes: number): void {

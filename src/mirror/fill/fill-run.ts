@@ -282,6 +282,7 @@ export class FillRun {
 
   #finish(state: FillState, failure: MirrorError | undefined): void {
     this.#transfer.end();
+    this.#account.end();
     this.#endsComing();
     this.fill.finish(state, failure);
   }

@@ -53,6 +53,14 @@ describe('a large object that is right', () => {
     await another.end();
   });
 
+  test('has taken as long as it took to come, however long it waits', async () => {
+    const another = await pullBesideAnother();
+    await bench.pass(1000);
+    const ended = bench.happenings.filter((happening) => happening.type === 'fill-ended');
+    expect(ended).toMatchObject([{ digest, result: 'committed', durationMs: 0 }]);
+    await another.end();
+  });
+
   test('is there for whoever comes meanwhile', async () => {
     const another = await pullBesideAnother();
     const asked = bench.upstream.requests.length;
