@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { computeDigest } from '../../../../src/oci/digest.ts';
-import { FillBench, nothing } from '../fakes/fill-bench.ts';
+import { FillBench, nothing, type Pull } from '../fakes/fill-bench.ts';
 import { absent, outage, ScriptedBlobUpstream } from '../fakes/scripted-blob-upstream.ts';
 
 const KiB = 1024;
@@ -207,6 +207,18 @@ describe('a fill', () => {
 describe('connections of a fill', () => {
   const large = randomBytes(40 * MiB);
 
+  /** A pull of which the first piece, 8 MiB, comes within 10 ms. */
+  async function pullFirstPiece(bytes: Buffer): Promise<Pull> {
+    const pull = bench.pull(bytes, { sizeHintBytes: bytes.length });
+    await bench.settle();
+    const first = bench.upstream.last;
+    first.answer(bytes).send(bytes.subarray(0, 4 * MiB));
+    await bench.pass(10);
+    first.send(bytes.subarray(4 * MiB, 8 * MiB)).end();
+    await bench.settle();
+    return pull;
+  }
+
   test('grow by one as long as the last one raised the rate', async () => {
     const pull = bench.pull(large, { sizeHintBytes: large.length });
     await bench.settle();
@@ -241,13 +253,7 @@ describe('connections of a fill', () => {
   });
 
   test('ask for more at a time as soon as the first piece has come fast', async () => {
-    const pull = bench.pull(large, { sizeHintBytes: large.length });
-    await bench.settle();
-    const first = bench.upstream.last;
-    first.answer(large).send(large.subarray(0, 4 * MiB));
-    await bench.pass(10);
-    first.send(large.subarray(4 * MiB, 8 * MiB)).end();
-    await bench.settle();
+    const pull = await pullFirstPiece(large);
     expect(bench.upstream.last.span).toEqual({ start: 8 * MiB, end: 40 * MiB });
     bench.upstream.last
       .answer(large)
@@ -260,13 +266,7 @@ describe('connections of a fill', () => {
 
   test('of a fast upstream share what is left in pieces that are worth a request', async () => {
     const fast = randomBytes(64 * MiB);
-    const pull = bench.pull(fast, { sizeHintBytes: fast.length });
-    await bench.settle();
-    const first = bench.upstream.last;
-    first.answer(fast).send(fast.subarray(0, 4 * MiB));
-    await bench.pass(10);
-    first.send(fast.subarray(4 * MiB, 8 * MiB)).end();
-    await bench.settle();
+    const pull = await pullFirstPiece(fast);
     const second = bench.upstream.last;
     second.answer(fast).send(fast.subarray(8 * MiB, 38 * MiB));
     await bench.pass(500);
