@@ -13,10 +13,7 @@ import type { BenchImage } from './upstream.ts';
 const layersAtATime = 3;
 /** Unequal, as layers are; 420 MB in all. */
 const largeLayers = [120, 90, 70, 50, 40, 25, 15, 8, 2].map((size) => size * megabyte);
-/**
- * Far more than a pull of them takes: after 1.2 GB writing them to files still took up to 2.5 times as long as after
- * this much, and not for all mirrors alike, since the kernel does not give out first what was freed last.
- */
+/** Far more than a pull of them takes: after 1.2 GB copying into files was still slow at times, not for all mirrors alike. */
 const touchedBytes = 5500 * megabyte;
 /** Long enough for the kernel's books, which count hundredths of a second. */
 const restMs = 100;
