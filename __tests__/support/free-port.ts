@@ -6,7 +6,7 @@ import process from 'node:process';
 const first = 10_240;
 const last = 32_767;
 
-/** Test files run beside each other in workers: each has a part of its own, so that none takes what another has just found. */
+/** Each of jest's workers has a part of its own, so that none takes what another has just found. */
 const parts = 8;
 const partSize = Math.floor((last - first + 1) / parts);
 const own = first + (Number(process.env['JEST_WORKER_ID'] ?? 0) % parts) * partSize;

@@ -33,7 +33,7 @@ export const guessedPieceBytes = 32 * MiB;
 export const maxPieceBytes = 64 * MiB;
 /** Pieces of the last round among several connections. */
 export const minShareBytes = 4 * MiB;
-/** Nor are they so small that a connection is through with one sooner: of a fast upstream each request costs more than it gains. */
+/** Nor is a connection through with one sooner: of a fast upstream a request would cost more than it gains. */
 export const minShareSeconds = 0.2;
 /** Room is booked in such steps while nobody knows the size. */
 export const reserveStepBytes = 16 * MiB;
