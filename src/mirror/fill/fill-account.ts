@@ -2,6 +2,7 @@ import type { Clock } from '../../telemetry/clock.ts';
 import type { FillFacts } from '../../telemetry/events.ts';
 import type { Fill } from './fill.ts';
 import { RateMeter } from './rate-meter.ts';
+import type { Source } from './sources.ts';
 
 /** What a fill has received, and since when. */
 export class FillAccount {
@@ -40,10 +41,13 @@ export class FillAccount {
 
   describe(
     { digest, sizeBytes, segments, interests }: Fill,
-    more: Pick<FillFacts, 'upstream' | 'repository' | 'connections'>,
+    { upstream, repository }: Pick<Source, 'upstream' | 'repository'>,
+    connections: number,
   ): FillFacts {
     return {
-      ...more,
+      upstream: upstream.name,
+      repository,
+      connections,
       digest,
       sizeBytes,
       hereBytes: segments.here.totalBytes,

@@ -51,9 +51,7 @@ export class FillRun {
   }
 
   describe(): FillFacts {
-    const { upstream, repository } = this.#start;
-    const more = { upstream: upstream.name, repository, connections: this.#transfer.connections };
-    return this.#account.describe(this.fill, more);
+    return this.#account.describe(this.fill, this.#start, this.#transfer.connections);
   }
 
   /** Ends for now; what is here is kept for later. Resolves when the file is let go of. */
