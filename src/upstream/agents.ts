@@ -83,6 +83,7 @@ function createAgent(
       timeoutMs: connectTimeoutMs,
       lookup,
       secureContext,
+      isForBodies: pool === 'blob',
       onSocketError(error, isReused) {
         if (isReused) lostReused.add(error);
       },

@@ -5,12 +5,15 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import { buildConnector } from 'undici';
 import { EgressError, normaliseHost, type Egress } from './egress.ts';
 import type { Lookup, UpstreamTlsOptions } from './options.ts';
+import { intoReceiveMemory } from './receive-memory.ts';
 
 export interface ConnectorOptions {
   readonly egress: Egress;
   readonly timeoutMs: number;
   readonly lookup: Lookup | undefined;
   readonly secureContext: SecureContext | undefined;
+  /** Whether the connections are for bodies, which are read in large pieces. */
+  readonly isForBodies: boolean;
   /** Told of a socket's error, and whether an earlier answer had come over it. */
   onSocketError(error: Error, isReused: boolean): void;
 }
@@ -60,6 +63,7 @@ function buildForPort(options: ConnectorOptions, port: string): buildConnector.c
     allowH2: false,
     timeout: options.timeoutMs,
     lookup: createLookup(options, port),
+    ...(options.isForBodies ? intoReceiveMemory : {}),
     ...(options.secureContext === undefined ? {} : { secureContext: options.secureContext }),
   });
 }

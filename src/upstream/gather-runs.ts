@@ -1,9 +1,8 @@
 import { finished, type Readable } from 'node:stream';
+import { giveMemoryBack, PieceCollector } from './receive-memory.ts';
 
-/** Two of them are in use for each body: one that fills, one in the reader's hands. */
-const runBytes = 512 * 1024;
-const maxSpareBuffers = 16;
-const spareBuffers: Buffer<ArrayBuffer>[] = [];
+/** So much waits for the reader before the stream is held back. */
+const maxWaitingBytes = 1024 * 1024;
 
 export interface GatherOptions {
   /** The memory of a chunk that fills all of its buffer is nobody else's: it may be given back at once. */
@@ -19,29 +18,22 @@ export async function* gatherRuns(
   source: Readable,
   { ownsChunks }: GatherOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let filling = takeBuffer();
-  let lent = takeBuffer();
-  let length = 0;
-  /** The chunk for which there was no room; nothing comes while it waits. */
-  let rest: Uint8Array | undefined;
+  const collector = new PieceCollector();
+  const waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let run: Uint8Array | undefined;
   let end: { readonly error: Error | undefined } | undefined;
   let wake: (() => void) | undefined;
 
   const onData = (chunk: Uint8Array): void => {
-    if (length + chunk.length <= runBytes) {
-      filling.set(chunk, length);
-      length += chunk.length;
-      if (ownsChunks) giveMemoryBack(chunk);
-    } else {
-      rest = chunk;
-      source.pause();
-    }
+    const piece = collector.take(chunk);
+    if (ownsChunks && piece !== chunk) freeMemory(chunk);
+    const last = waiting.at(-1);
+    if (last !== undefined && isBehind(last, piece)) waiting[waiting.length - 1] = join(last, piece);
+    else waiting.push(piece);
+    waitingBytes += piece.length;
+    if (waitingBytes >= maxWaitingBytes) source.pause();
     wake?.();
-  };
-  const takeRest = (chunk: Uint8Array): Uint8Array => {
-    rest = undefined;
-    source.resume();
-    return chunk;
   };
   const unwatch = finished(source, { writable: false }, (error) => {
     end = { error: error ?? undefined };
@@ -50,14 +42,12 @@ export async function* gatherRuns(
   source.on('data', onData);
   try {
     for (;;) {
-      if (length > 0) {
-        const run = filling.subarray(0, length);
-        [filling, lent] = [lent, filling];
-        length = 0;
-        if (rest !== undefined && rest.length <= runBytes) onData(takeRest(rest));
+      run = waiting.shift();
+      if (run !== undefined) {
+        waitingBytes -= run.length;
+        if (source.isPaused() && waitingBytes < maxWaitingBytes) source.resume();
         yield run;
-      } else if (rest !== undefined) {
-        yield takeRest(rest);
+        giveMemoryBack(run);
       } else if (end === undefined) {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -69,18 +59,23 @@ export async function* gatherRuns(
   } finally {
     unwatch();
     source.off('data', onData);
-    spareBuffers.push(...[filling, lent].slice(0, maxSpareBuffers - spareBuffers.length));
+    for (const left of [run, ...waiting]) if (left !== undefined) giveMemoryBack(left);
+    collector.end();
   }
 }
 
-function takeBuffer(): Buffer<ArrayBuffer> {
-  return spareBuffers.pop() ?? Buffer.allocUnsafeSlow(runBytes);
+function isBehind(first: Uint8Array, second: Uint8Array): boolean {
+  return first.buffer === second.buffer && first.byteOffset + first.length === second.byteOffset;
+}
+
+function join({ buffer, byteOffset, length }: Uint8Array, { length: more }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length + more);
 }
 
 /**
  * The socket's memory, 64 KiB a chunk, without waiting for the collector: V8 begins a full collection for every 32 MB
  * of it, which took a quarter of the processor.
  */
-function giveMemoryBack({ buffer, byteOffset, byteLength }: Uint8Array): void {
+function freeMemory({ buffer, byteOffset, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteOffset + byteLength) buffer.transfer(0);
 }
