@@ -35,7 +35,13 @@ export async function* gatherRuns(
     if (waitingBytes >= maxWaitingBytes) source.pause();
     wake?.();
   };
+  /** What a stream that was held back still has came before its failure. */
+  const takeRest = (): void => {
+    for (let chunk = source.read() as Uint8Array | null; chunk !== null; chunk = source.read() as Uint8Array | null)
+      onData(chunk);
+  };
   const unwatch = finished(source, { writable: false }, (error) => {
+    if (error !== undefined && error !== null) takeRest();
     end = { error: error ?? undefined };
     wake?.();
   });

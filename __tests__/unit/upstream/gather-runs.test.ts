@@ -75,6 +75,26 @@ test('bytes before a failure come before the failure', async () => {
   await expect(runs.next()).rejects.toThrow('connection reset');
 });
 
+test('a stream that was held back loses nothing when it fails', async () => {
+  const source = createSource();
+  const content = randomBytes(4000 * KiB);
+  const runs = gatherRuns(source, { ownsChunks: false });
+  const received: Uint8Array[] = [];
+  const first = runs.next();
+  for (let start = 0; start < content.length; start += 500 * KiB) {
+    source.push(Buffer.from(content.subarray(start, start + 500 * KiB)));
+    await everythingThatCanHappen();
+  }
+  received.push(Buffer.from((await first).value ?? []));
+  expect(source.readableLength).toBeGreaterThan(0);
+  source.destroy(new Error('connection reset'));
+  const readRest = async (): Promise<void> => {
+    for await (const run of runs) received.push(Buffer.from(run));
+  };
+  await expect(readRest()).rejects.toThrow('connection reset');
+  expect(Buffer.concat(received).equals(content)).toBe(true);
+});
+
 test('a stream that is over before anybody reads it fails at once', async () => {
   const source = createSource();
   source.destroy();

@@ -28,9 +28,10 @@ export const plainGetBelowBytes = 16 * MiB;
 /** The first request for a blob of unknown size: small blobs come whole, large ones name their size. */
 export const firstPieceBytes = 16 * MiB;
 export const minPieceBytes = 8 * MiB;
-/** While only one piece has told how fast upstream is. */
-export const guessedPieceBytes = 32 * MiB;
-export const maxPieceBytes = 64 * MiB;
+export const maxPieceBytes = 128 * MiB;
+/** One connection gets what it moves in so long, and less while only its first piece has told how fast that is. */
+export const pieceSeconds = 2;
+export const guessedPieceSeconds = 0.5;
 /** Pieces of the last round among several connections. */
 export const minShareBytes = 4 * MiB;
 /** Nor is a connection through with one sooner: of a fast upstream a request would cost more than it gains. */

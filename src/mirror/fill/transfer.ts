@@ -3,16 +3,8 @@ import { MirrorError } from '../../oci/errors.ts';
 import type { Clock, Timer } from '../../telemetry/clock.ts';
 import type { BlobStream } from '../../upstream/upstream.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
-import {
-  firstPieceBytes,
-  guessedPieceBytes,
-  maxPieceBytes,
-  minPieceBytes,
-  minShareBytes,
-  minShareSeconds,
-  plainGetBelowBytes,
-  type FillLimits,
-} from './fill-limits.ts';
+import { firstPieceBytes, plainGetBelowBytes, type FillLimits } from './fill-limits.ts';
+import { choosePieceBytes } from './piece-size.ts';
 import { Ramp, rampWindowMs } from './ramp.ts';
 import { Retry } from './retry.ts';
 import { fetchSegment } from './segment-fetch.ts';
@@ -147,16 +139,13 @@ export class Transfer {
     return segment && { segment, isPlain: false };
   }
 
-  /**
-   * About what one connection moves in 2 s; towards the end an even share of what is left, so that no connection is
-   * still busy with a large piece when the others have nothing more to do, as far as that is worth a request.
-   */
   #pieceBytes(): number {
-    const [rate, most] = this.#rate > 0 ? [this.#rate, maxPieceBytes] : [this.#firstRate, guessedPieceBytes];
-    const piece = Math.min(most, Math.max(minPieceBytes, Math.round(rate * 2)));
-    const share = Math.ceil(this.#options.segments.missingBytes / (2 * this.#ramp.allowed));
-    const leastShare = Math.max(minShareBytes, Math.round(rate * minShareSeconds));
-    return this.#ramp.allowed === 1 ? piece : Math.min(piece, Math.max(share, leastShare));
+    return choosePieceBytes({
+      rate: this.#rate,
+      firstRate: this.#firstRate,
+      missingBytes: this.#options.segments.missingBytes,
+      connections: this.#ramp.allowed,
+    });
   }
 
   async #run(segment: Segment, source: Source, isPlain: boolean): Promise<void> {
