@@ -1,8 +1,10 @@
 import { finished, type Readable } from 'node:stream';
-import { giveMemoryBack, PieceCollector } from './receive-memory.ts';
+import { giveMemoryBack, isInReceiveMemory, PieceCollector } from './receive-memory.ts';
 
 /** So much waits for the reader before the stream is held back. */
 const maxWaitingBytes = 1024 * 1024;
+/** Pieces that do not lie one behind the other, as of a body in HTTP's chunks, are copied together below this size. */
+const copiedBytes = 64 * 1024;
 
 export interface GatherOptions {
   /** The memory of a chunk that fills all of its buffer is nobody else's: it may be given back at once. */
@@ -25,10 +27,15 @@ export async function* gatherRuns(
   let end: { readonly error: Error | undefined } | undefined;
   let wake: (() => void) | undefined;
 
+  const free = (chunk: Uint8Array): void => {
+    if (isInReceiveMemory(chunk)) giveMemoryBack(chunk);
+    else if (ownsChunks) freeMemory(chunk);
+  };
   const onData = (chunk: Uint8Array): void => {
-    const piece = collector.take(chunk);
-    if (ownsChunks && piece !== chunk) freeMemory(chunk);
     const last = waiting.at(-1);
+    const isApart = last !== undefined && !isBehind(last, chunk) && chunk.length < copiedBytes;
+    const piece = isApart || !isInReceiveMemory(chunk) ? collector.copy(chunk) : chunk;
+    if (piece !== chunk) free(chunk);
     if (last !== undefined && isBehind(last, piece)) waiting[waiting.length - 1] = join(last, piece);
     else waiting.push(piece);
     waitingBytes += piece.length;

@@ -79,6 +79,11 @@ function takeMemory(): ReceiveMemory {
   return memory;
 }
 
+/** Whether a connection has read these bytes into such memory, or a collector has put them there. */
+export function isInReceiveMemory({ buffer }: Uint8Array): boolean {
+  return byBuffer.has(buffer);
+}
+
 /** Gives back bytes that lie in such memory, once, when nobody uses them any more. Harmless for any others. */
 export function giveMemoryBack({ buffer, byteOffset, byteLength }: Uint8Array): void {
   byBuffer.get(buffer)?.giveBack(byteOffset, byteOffset + byteLength);
@@ -95,7 +100,7 @@ export const intoReceiveMemory = {
   /** So much may wait for a body's reader before the connection is held back. */
   highWaterMark: largeBytes,
   onread: {
-    /** Asked when a socket is made, and right after each call of `callback`. */
+    /** Asked when a socket is made, and right after each return of `callback`. */
     buffer(): Buffer<ArrayBuffer> {
       const room = nextRoom;
       nextRoom = scratch;
@@ -103,8 +108,9 @@ export const intoReceiveMemory = {
     },
     callback(this: Socket, length: number, room: Buffer<ArrayBuffer>): boolean {
       if (length <= copiedBytes) {
+        const isWanted = this.push(Buffer.from(room.subarray(0, length)));
         nextRoom = room;
-        return this.push(Buffer.from(room.subarray(0, length)));
+        return isWanted;
       }
       let memory = filledBy.get(this);
       if (memory === undefined) {
@@ -118,19 +124,21 @@ export const intoReceiveMemory = {
         memory = takeMemory();
       }
       filledBy.set(this, memory);
+      // Whoever makes a socket in here gets no room of this one.
+      const isWanted = this.push(piece);
       nextRoom = memory.room;
-      return this.push(piece);
+      return isWanted;
     },
   },
 };
 
-/** Puts pieces that came by other ways into such memory, so that they lie one behind the other as well. */
+/** Copies pieces into such memory, so that they lie one behind the other. */
 export class PieceCollector {
   #memory: ReceiveMemory | undefined;
 
-  /** What lies in such memory already comes back as it is, and so does what is larger than that. */
-  take(piece: Uint8Array): Uint8Array {
-    if (byBuffer.has(piece.buffer) || piece.length > largeBytes) return piece;
+  /** One that is larger than that comes back as it is. */
+  copy(piece: Uint8Array): Uint8Array {
+    if (piece.length > largeBytes) return piece;
     if (this.#memory !== undefined && this.#memory.room.length < piece.length) this.end();
     const memory = (this.#memory ??= takeMemory());
     if (memory.room.length < piece.length) return piece;

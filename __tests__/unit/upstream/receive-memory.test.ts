@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterEach, expect, test } from '@jest/globals';
 import { gatherRuns } from '../../../src/upstream/gather-runs.ts';
 import { giveMemoryBack, intoReceiveMemory, PieceCollector } from '../../../src/upstream/receive-memory.ts';
@@ -121,10 +122,31 @@ test('a head takes no memory with it: it is copied', async () => {
   }
 });
 
+test('pieces with something in between are copied together while the reader is busy', async () => {
+  const { ours, theirs } = await openConnection();
+  const content = randomBytes(600 * KiB);
+  theirs.write(content);
+  const pieces: Uint8Array[] = [];
+  for (const chunk of await readChunks(ours, content.length)) {
+    // As HTTP's chunks do: each is followed by a few bytes that are none of the body's.
+    for (let start = 0; start < chunk.length; start += 32 * KiB)
+      pieces.push(chunk.subarray(start, start + 32 * KiB - 7));
+  }
+  const body = new Readable({ read() {} });
+  const runs = gatherRuns(body, { ownsChunks: true });
+  const first = runs.next();
+  for (const piece of pieces) body.push(piece);
+  const received = [Buffer.from((await first).value ?? [])];
+  body.push(null);
+  for await (const run of runs) received.push(Buffer.from(run));
+  expect(Buffer.concat(received).equals(Buffer.concat(pieces))).toBe(true);
+  expect(received.length).toBeLessThan(4);
+});
+
 test('pieces from elsewhere lie one behind the other, and too large ones stay where they are', () => {
   const collector = new PieceCollector();
   const pieces = [randomBytes(100), randomBytes(64 * KiB), randomBytes(3 * MiB), randomBytes(10)];
-  const taken = pieces.map((piece) => collector.take(piece));
+  const taken = pieces.map((piece) => collector.copy(piece));
   expect(taken.map((piece, i) => Buffer.compare(piece, pieces[i] as Buffer))).toEqual([0, 0, 0, 0]);
   const [first, second, large, last] = taken as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   expect(second.buffer).toBe(first.buffer);
