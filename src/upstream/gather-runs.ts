@@ -44,6 +44,7 @@ export async function* gatherRuns(
   };
   /** What a stream that was held back still has came before its failure. */
   const takeRest = (): void => {
+    source.off('data', onData);
     for (let chunk = source.read() as Uint8Array | null; chunk !== null; chunk = source.read() as Uint8Array | null)
       onData(chunk);
   };
