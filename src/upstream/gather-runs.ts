@@ -1,7 +1,7 @@
 import { finished, type Readable } from 'node:stream';
 import { giveMemoryBack, isInReceiveMemory, PieceCollector } from './receive-memory.ts';
 
-/** So much waits for the reader before the stream is held back. */
+/** At most so much waits for the reader before the stream is held back, and no more than the memory of one piece. */
 const maxWaitingBytes = 1024 * 1024;
 /** Pieces that do not lie one behind the other, as of a body in HTTP's chunks, are copied together below this size. */
 const copiedBytes = 64 * 1024;
@@ -23,6 +23,7 @@ export async function* gatherRuns(
   const collector = new PieceCollector();
   const waiting: Uint8Array[] = [];
   let waitingBytes = 0;
+  let mostWaitingBytes = maxWaitingBytes;
   let run: Uint8Array | undefined;
   let end: { readonly error: Error | undefined } | undefined;
   let wake: (() => void) | undefined;
@@ -39,7 +40,8 @@ export async function* gatherRuns(
     if (last !== undefined && isBehind(last, piece)) waiting[waiting.length - 1] = join(last, piece);
     else waiting.push(piece);
     waitingBytes += piece.length;
-    if (waitingBytes >= maxWaitingBytes) source.pause();
+    mostWaitingBytes = Math.min(maxWaitingBytes, piece.buffer.byteLength);
+    if (waitingBytes >= mostWaitingBytes) source.pause();
     wake?.();
   };
   /** What a stream that was held back still has came before its failure. */
@@ -59,7 +61,7 @@ export async function* gatherRuns(
       run = waiting.shift();
       if (run !== undefined) {
         waitingBytes -= run.length;
-        if (source.isPaused() && waitingBytes < maxWaitingBytes) source.resume();
+        if (source.isPaused() && waitingBytes < mostWaitingBytes) source.resume();
         yield run;
         giveMemoryBack(run);
       } else if (end === undefined) {

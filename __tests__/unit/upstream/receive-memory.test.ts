@@ -156,3 +156,33 @@ test('pieces from elsewhere lie one behind the other, and too large ones stay wh
   collector.end();
   for (const piece of taken) giveMemoryBack(piece);
 });
+
+test('of many bodies each may keep less waiting', async () => {
+  const collectors = Array.from({ length: 40 }, () => new PieceCollector());
+  const pieces = collectors.map((collector) => collector.copy(randomBytes(100)));
+  const sizes = new Set(pieces.map(({ buffer }) => buffer.byteLength));
+  expect(sizes).toEqual(new Set([1 * MiB, 128 * KiB]));
+  const waitingBytes = await readAhead();
+  expect(waitingBytes).toBe(128 * KiB);
+  for (const piece of pieces) giveMemoryBack(piece);
+  for (const collector of collectors) collector.end();
+  expect(await readAhead()).toBe(1 * MiB);
+});
+
+/** How much of a body is taken from it while its reader is busy. */
+async function readAhead(): Promise<number> {
+  const body = new Readable({ read() {}, highWaterMark: 8 * MiB });
+  const runs = gatherRuns(body, { ownsChunks: true });
+  const first = runs.next();
+  let bytes = 0;
+  while (!body.isPaused()) {
+    body.push(randomBytes(16 * KiB));
+    bytes += 16 * KiB;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+  await first;
+  await runs.return();
+  return bytes - body.readableLength - 16 * KiB;
+}
