@@ -3,7 +3,7 @@ import { giveMemoryBack, isInReceiveMemory, PieceCollector } from './receive-mem
 
 /** At most so much waits for the reader before the stream is held back, and no more than the memory of one piece. */
 const maxWaitingBytes = 1024 * 1024;
-/** Pieces that do not lie one behind the other, as of a body in HTTP's chunks, are copied together below this size. */
+/** Of a body in HTTP's chunks, whose pieces do not lie one behind the other, they are copied together below this size. */
 const copiedBytes = 64 * 1024;
 
 export interface GatherOptions {
@@ -28,15 +28,17 @@ export async function* gatherRuns(
   let end: { readonly error: Error | undefined } | undefined;
   let wake: (() => void) | undefined;
 
-  const free = (chunk: Uint8Array): void => {
-    if (isInReceiveMemory(chunk)) giveMemoryBack(chunk);
-    else if (ownsChunks) freeMemory(chunk);
-  };
+  let lastChunk: Uint8Array | undefined;
+  let isInChunks = false;
+
   const onData = (chunk: Uint8Array): void => {
+    isInChunks ||= lastChunk?.buffer === chunk.buffer && !isBehind(lastChunk, chunk);
+    lastChunk = chunk;
+    const isCopied = (isInChunks && chunk.length < copiedBytes) || !isInReceiveMemory(chunk);
+    const piece = isCopied ? collector.copy(chunk) : chunk;
+    // Of what a connection has read, the pieces before this one may still be in use.
+    if (ownsChunks && piece !== chunk && !isInReceiveMemory(chunk)) freeMemory(chunk);
     const last = waiting.at(-1);
-    const isApart = last !== undefined && !isBehind(last, chunk) && chunk.length < copiedBytes;
-    const piece = isApart || !isInReceiveMemory(chunk) ? collector.copy(chunk) : chunk;
-    if (piece !== chunk) free(chunk);
     if (last !== undefined && isBehind(last, piece)) waiting[waiting.length - 1] = join(last, piece);
     else waiting.push(piece);
     waitingBytes += piece.length;
