@@ -68,8 +68,7 @@ function wrongRange(name: string): MirrorError {
 
 async function* read(source: Readable, response: TransportResponse, transport: Transport): AsyncGenerator<Uint8Array> {
   try {
-    // Where nothing is decoded the chunks are undici's own, and it is done with them.
-    for await (const run of gatherRuns(source, { ownsChunks: source === response.body })) {
+    for await (const run of gatherRuns(source)) {
       transport.receivedBytes(run.length);
       yield run;
     }

@@ -6,20 +6,12 @@ const maxWaitingBytes = 1024 * 1024;
 /** Of a body in HTTP's chunks, whose pieces do not lie one behind the other, they are copied together below this size. */
 const copiedBytes = 64 * 1024;
 
-export interface GatherOptions {
-  /** The memory of a chunk that fills all of its buffer is nobody else's: it may be given back at once. */
-  readonly ownsChunks: boolean;
-}
-
 /**
  * The bytes of a stream in runs: each is what came while the reader was busy with the last one, so that a fast
  * stream comes in few large pieces and a slow one without delay. A run's memory is the reader's until it asks for
  * the next one. Throws what the stream fails with, after the bytes that came before.
  */
-export async function* gatherRuns(
-  source: Readable,
-  { ownsChunks }: GatherOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* gatherRuns(source: Readable): AsyncGenerator<Uint8Array, void, undefined> {
   const collector = new PieceCollector();
   const waiting: Uint8Array[] = [];
   let waitingBytes = 0;
@@ -36,8 +28,6 @@ export async function* gatherRuns(
     lastChunk = chunk;
     const isCopied = (isInChunks && chunk.length < copiedBytes) || !isInReceiveMemory(chunk);
     const piece = isCopied ? collector.copy(chunk) : chunk;
-    // Of what a connection has read, the pieces before this one may still be in use.
-    if (ownsChunks && piece !== chunk && !isInReceiveMemory(chunk)) freeMemory(chunk);
     const last = waiting.at(-1);
     if (last !== undefined && isBehind(last, piece)) waiting[waiting.length - 1] = join(last, piece);
     else waiting.push(piece);
@@ -88,12 +78,4 @@ function isBehind(first: Uint8Array, second: Uint8Array): boolean {
 
 function join({ buffer, byteOffset, length }: Uint8Array, { length: more }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length + more);
-}
-
-/**
- * The socket's memory, 64 KiB a chunk, without waiting for the collector: V8 begins a full collection for every 32 MB
- * of it, which took a quarter of the processor.
- */
-function freeMemory({ buffer, byteOffset, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteOffset + byteLength) buffer.transfer(0);
 }

@@ -24,7 +24,7 @@ test('of many bodies each may keep less waiting', async () => {
 /** How much of a body is taken from it while its reader is busy. */
 async function readAhead(): Promise<number> {
   const body = new Readable({ read() {}, highWaterMark: 8 * MiB });
-  const runs = gatherRuns(body, { ownsChunks: true });
+  const runs = gatherRuns(body);
   const first = runs.next();
   let bytes = 0;
   while (!body.isPaused()) {

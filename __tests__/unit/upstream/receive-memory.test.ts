@@ -60,7 +60,7 @@ test.each([1, 700, 5 * KiB, 64 * KiB, 3 * MiB])('bytes sent by %d come whole and
   send(theirs, content, pieceBytes);
   theirs.end();
   const received: Buffer[] = [];
-  for await (const run of gatherRuns(ours, { ownsChunks: true })) received.push(Buffer.from(run));
+  for await (const run of gatherRuns(ours)) received.push(Buffer.from(run));
   expect(Buffer.concat(received).equals(content)).toBe(true);
 });
 
@@ -71,7 +71,7 @@ test('a run stays as it is while its reader is busy, whatever comes meanwhile', 
     send(theirs, content);
     theirs.end();
     let position = 0;
-    for await (const run of gatherRuns(ours, { ownsChunks: true })) {
+    for await (const run of gatherRuns(ours)) {
       // The others read, and give back, for as long as it takes to send something there and back.
       const other = await openConnection();
       other.theirs.write('a');
@@ -90,7 +90,7 @@ test('memory that has been given back is used again, within a connection and by 
     const { ours, theirs } = await openConnection();
     send(theirs, randomBytes(32 * MiB));
     theirs.end();
-    for await (const run of gatherRuns(ours, { ownsChunks: true })) seen.add(run.buffer);
+    for await (const run of gatherRuns(ours)) seen.add(run.buffer);
     if (!ours.closed) await once(ours, 'close');
   }
   expect(seen.size).toBeLessThan(8);
@@ -104,11 +104,11 @@ test('what somebody else still has is never written over', async () => {
   expect(Buffer.concat(kept).equals(content)).toBe(true);
   send(theirs, randomBytes(16 * MiB));
   theirs.end();
-  for await (const run of gatherRuns(ours, { ownsChunks: true })) expect(run.length).toBeGreaterThan(0);
+  for await (const run of gatherRuns(ours)) expect(run.length).toBeGreaterThan(0);
   const next = await openConnection();
   send(next.theirs, randomBytes(16 * MiB));
   next.theirs.end();
-  for await (const run of gatherRuns(next.ours, { ownsChunks: true })) expect(run.length).toBeGreaterThan(0);
+  for await (const run of gatherRuns(next.ours)) expect(run.length).toBeGreaterThan(0);
   expect(Buffer.concat(kept).equals(content)).toBe(true);
 });
 
@@ -148,7 +148,7 @@ test.each([3000, 16 * KiB, 32 * KiB, 100 * KiB])(
     const pull = async (): Promise<void> => {
       const { body } = await agent.request({ origin, path: '/', method: 'GET' });
       const received: Buffer[] = [];
-      for await (const run of gatherRuns(body, { ownsChunks: true })) {
+      for await (const run of gatherRuns(body)) {
         // The connection reads on meanwhile.
         for (let turn = 0; turn < 20; turn += 1) await nextTurn();
         received.push(Buffer.from(run));
@@ -170,14 +170,15 @@ test('pieces with something in between are copied together while the reader is b
       pieces.push(chunk.subarray(start, start + 32 * KiB - 7));
   }
   const body = new Readable({ read() {} });
-  const runs = gatherRuns(body, { ownsChunks: true });
+  const runs = gatherRuns(body);
   const first = runs.next();
   for (const piece of pieces) body.push(piece);
   const received = [Buffer.from((await first).value ?? [])];
   body.push(null);
   for await (const run of runs) received.push(Buffer.from(run));
   expect(Buffer.concat(received).equals(Buffer.concat(pieces))).toBe(true);
-  expect(received.length).toBeLessThan(4);
+  // Where much memory is in use they lie in small ones.
+  expect(received.length).toBeLessThan(pieces.length / 2);
 });
 
 test('pieces from elsewhere lie one behind the other, and too large ones stay where they are', () => {
