@@ -19,7 +19,6 @@ export async function* gatherRuns(source: Readable): AsyncGenerator<Uint8Array, 
   let run: Uint8Array | undefined;
   let end: { readonly error: Error | undefined } | undefined;
   let wake: (() => void) | undefined;
-
   let lastChunk: Uint8Array | undefined;
   let isInChunks = false;
 

@@ -97,7 +97,7 @@ let nextRoom: Buffer<ArrayBuffer> = scratch;
 
 /** For connections that bring bodies: net reads into this memory, piece after piece, in place of 64 KiB of its own. */
 export const intoReceiveMemory = {
-  /** At most so much waits for a body's reader before the connection is held back; less where memory is small. */
+  /** So much waits for a body's reader before the connection is held back. */
   highWaterMark: largeBytes,
   onread: {
     /** Asked when a socket is made, and right after each return of `callback`. */
@@ -119,16 +119,15 @@ export const intoReceiveMemory = {
         this.once('close', () => filledBy.get(this)?.seal());
       }
       const piece = memory.advance(length);
-      const most = memory.bytes.length;
       if (memory.room.length < leastRoomBytes) {
         memory.seal();
         memory = takeMemory();
       }
       filledBy.set(this, memory);
       // Whoever makes a socket in here gets no room of this one.
-      this.push(piece);
+      const isWanted = this.push(piece);
       nextRoom = memory.room;
-      return this.readableLength < most;
+      return isWanted;
     },
   },
 };

@@ -207,7 +207,7 @@ describe('a fill', () => {
 describe('connections of a fill', () => {
   const large = randomBytes(40 * MiB);
 
-  /** A pull of which the first piece, 8 MiB, comes within 10 ms. */
+  /** A pull of which the first piece, 8 MiB, comes within so many milliseconds. */
   async function pullFirstPiece(bytes: Buffer, ms = 10): Promise<Pull> {
     const pull = bench.pull(bytes, { sizeHintBytes: bytes.length });
     await bench.settle();
