@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { gatherRuns } from '../../../src/upstream/gather-runs.ts';
@@ -29,6 +30,8 @@ test.each([
       const { body } = await agent.request({ origin, path: '/', method: 'GET' });
       let position = 0;
       for await (const run of gatherRuns(body)) {
+        // The connection reads on meanwhile, and is held back.
+        for (let turn = 0; turn < 20; turn += 1) await nextTurn();
         expect(content.compare(run, 0, run.length, position, position + run.length)).toBe(0);
         position += run.length;
       }
