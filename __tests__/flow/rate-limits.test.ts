@@ -2,8 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { expectError, expectWhole } from '../support/expectations.ts';
 import { mainName, setStage } from '../support/flow.ts';
+import { createSeededContent } from '../support/content.ts';
+import { createGate } from '../support/gate.ts';
 import { readMetric } from '../support/metrics.ts';
-import { pull, type Pulled } from '../support/raw-client.ts';
+import { pull, startPull, type Pulled } from '../support/raw-client.ts';
+import { blobGets } from '../support/scripted-upstream.ts';
 import { pollUntil } from '../support/signal.ts';
 import { expectFailure, expectStale, path, setUpWarm, unseen } from '../support/warm.ts';
 
@@ -89,6 +92,36 @@ describe('an upstream that limits our requests', () => {
     await untilSeen(moved.digest);
     limit.remove();
     await pollUntil(async () => (await ask(cold)).status === 200);
+  });
+
+  test('for blobs gets half as many connections when it is asked again', async () => {
+    const { upstream, mirror, ask } = await setUpWarm(stage);
+    const colds = Array.from({ length: 17 }, (_, n) => createSeededContent(`cold ${n}`, 5000));
+    for (const cold of colds) upstream.registry.addBlob('team/app', cold);
+    const pathOf = ({ digest }: { readonly digest: string }) => `/v2/team/app/blobs/${digest}`;
+    const asked = () => upstream.find(blobGets).length;
+    const crowd = createGate();
+    const limit = upstream.always(blobGets, { hold: crowd, status: 429, body: '{}', headers: { 'retry-after': '1' } });
+    const limited = colds.slice(0, 8).map((cold) => startPull(mirror.address, pathOf(cold)));
+    await pollUntil(() => asked() === 8);
+    crowd.open();
+    for (const one of limited) expectError(await one.done, 429, 'TOOMANYREQUESTS');
+    limit.remove();
+    const [last, ...others] = colds.toReversed();
+    if (last === undefined) throw new Error('none');
+    await pollUntil(async () => (await ask(pathOf(last))).status === 200);
+    upstream.reset();
+    const gate = createGate();
+    const held = upstream.always(blobGets, { hold: gate });
+    const pulls = others.slice(0, 8).map((cold) => ({ cold, pull: startPull(mirror.address, pathOf(cold)) }));
+    const running = () => readMetric(mirror.adminAddress, 'stowage_fills_running');
+    await pollUntil(async () => (await running()) === 8 && asked() === 4);
+    // A turn of everybody's later no more have come.
+    await ask();
+    expect(asked()).toBe(4);
+    held.remove();
+    gate.open();
+    for (const { cold, pull: one } of pulls) expectWhole(await one.done, cold);
   });
 
   test('with 503 and Retry-After is left alone likewise', async () => {

@@ -1,10 +1,11 @@
+import type { Descriptor } from '../oci/descriptor.ts';
 import { computeDigest, digestAlgorithm, type Digest } from '../oci/digest.ts';
 import { MirrorError } from '../oci/errors.ts';
 import { essenceOf, isManifestType } from '../oci/media-type.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
-import type { ContentStore } from '../store/content-store.ts';
+import type { ContentStore, StoredObject } from '../store/content-store.ts';
 import type { Inventory } from '../store/inventory.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Meter } from '../telemetry/metrics.ts';
@@ -27,7 +28,7 @@ export interface ManifestPullsOptions {
   readonly log: Log;
   readonly meter: Meter;
   onStoreError(operation: string, error: unknown): void;
-  /** The manifest is in the store, and this door leads to it. */
+  /** The manifest can be had from the store, and this door leads to it. */
   onKept(door: Door, digest: Digest): void;
 }
 
@@ -39,10 +40,15 @@ export interface LoadedManifest {
   readonly provenance: Provenance;
 }
 
+/** Some thousand manifests. */
+const maxAddingBytes = 32 * 1024 * 1024;
+
 /** Pulls of manifests by digest: nothing is asked upstream once the content is here. */
 export class ManifestPulls {
   readonly #options: ManifestPullsOptions;
   readonly #fetches = new SingleFlight<LoadedManifest>();
+  /** Of manifests that are not on file yet. */
+  #addingBytes = 0;
 
   constructor(options: ManifestPullsOptions) {
     this.#options = options;
@@ -147,28 +153,68 @@ export class ManifestPulls {
     const facts = parseManifest(bytes, fetched.contentType);
     const known = this.#options.catalog.findContent(digest);
     const provenance = known?.provenance === 'public' ? 'public' : fetched.provenance;
-    await this.#put(door, { digest, mediaType: facts.mediaType, bytes, provenance }, facts.children);
-    return { digest, mediaType: facts.mediaType, bytes, provenance };
+    const manifest = { digest, mediaType: facts.mediaType, bytes, provenance };
+    if (known === undefined) {
+      const whenOnFile = this.#add(door, manifest, facts.children);
+      // Where the disk does not keep up, memory must not grow with what waits for it.
+      if (this.#addingBytes > maxAddingBytes) await whenOnFile;
+      // Fetched twice at a time: what came first is being written.
+    } else if (this.#options.inventory.isArriving(digest)) this.#book(door, manifest, facts.children);
+    else await this.#replace(door, known, manifest, facts.children);
+    return manifest;
   }
 
-  async #put(door: Door, manifest: LoadedManifest, children: Parameters<Catalog['setChildren']>[1]): Promise<void> {
+  /** Known from this turn on; nobody waits for the disk. */
+  async #add(door: Door, manifest: LoadedManifest, children: readonly Descriptor[]): Promise<void> {
+    const { inventory, content, space } = this.#options;
+    const { mediaType, bytes } = manifest;
+    const object = objectOf(manifest);
+    this.#addingBytes += bytes.length;
+    try {
+      const added = inventory.add({ object, mediaType, bytes }, () =>
+        withRoom(space, bytes.length, () => content.put(object, bytes)),
+      );
+      this.#book(door, manifest, children);
+      await added;
+    } catch (error) {
+      // The pull goes on; the next one fetches again.
+      this.#options.onStoreError('put', error);
+    } finally {
+      this.#addingBytes -= bytes.length;
+    }
+  }
+
+  /** What there is stays until this is on file. */
+  async #replace(
+    door: Door,
+    known: StoredObject,
+    manifest: LoadedManifest,
+    children: readonly Descriptor[],
+  ): Promise<void> {
     const { content, catalog, space } = this.#options;
-    const object = { digest: manifest.digest, sizeBytes: manifest.bytes.length, provenance: manifest.provenance };
-    const known = catalog.findContent(manifest.digest);
+    const object = objectOf(manifest);
     try {
       await withRoom(space, object.sizeBytes, () => content.put(object, manifest.bytes));
       // What was restricted and now is public would otherwise stay there twice.
-      if (known !== undefined && known.provenance !== object.provenance) await content.remove(known);
+      if (known.provenance !== object.provenance) await content.remove(known);
     } catch (error) {
-      // The pull goes on; the next one fetches again.
       this.#options.onStoreError('put', error);
       return;
     }
     void catalog.addContent(object, { mediaType: manifest.mediaType });
-    void catalog.setChildren(manifest.digest, children);
-    void catalog.addLink(repositoryOf(door), manifest.digest);
-    this.#options.onKept(door, manifest.digest);
+    this.#book(door, manifest, children);
   }
+
+  #book(door: Door, { digest }: LoadedManifest, children: readonly Descriptor[]): void {
+    const { catalog, onKept } = this.#options;
+    void catalog.setChildren(digest, children);
+    void catalog.addLink(repositoryOf(door), digest);
+    onKept(door, digest);
+  }
+}
+
+function objectOf({ digest, bytes, provenance }: LoadedManifest): StoredObject {
+  return { digest, sizeBytes: bytes.length, provenance };
 }
 
 const unaged = { ageMs: undefined, warning: undefined };

@@ -32,8 +32,8 @@ export interface Mirror {
   headBlob(pull: BlobPull, signal: AbortSignal): Promise<ServedBlobHead>;
   /** Whether this content is here and may leave through this repository, which upstream may have to be asked. Nothing of it is read. */
   hasContent(pull: BlobPull): Promise<boolean>;
-  /** Resolves when the fill of this digest, if there is one, is over: it is content then, or is not going to be. */
-  whenFilled(digest: Digest): Promise<void>;
+  /** Resolves when what is here of this content is in the store for good, or is not going to be; at once where nothing is. */
+  whenKept(digest: Digest): Promise<void>;
   /** Ends the fill of this digest if nobody reads it; what has come is kept for the next one. */
   parkUnread(digest: Digest): Promise<void>;
   listTags(pull: TagsPull, signal: AbortSignal): Promise<ServedTags>;

@@ -65,7 +65,7 @@ export function createMirror(options: MirrorOptions): Mirror {
   const fills = new Fills({
     ...options,
     buffers,
-    slots: new ConnectionSlots(() => options.connectionsPerUpstream),
+    slots: new ConnectionSlots(() => options.connectionsPerUpstream, clock),
     findLimits: () => options.fillLimits,
     onStoreError,
     onCommitted(object, sources) {
@@ -124,7 +124,10 @@ export function createMirror(options: MirrorOptions): Mirror {
       await passForBlob(pull, async (door) => await blobs.get(door, pull.digest, demand, signal)),
     headBlob: async (pull) => await passForBlob(pull, async (door) => await blobs.head(door, pull.digest)),
     hasContent: async (pull) => await passForBlob(pull, async (door) => await blobs.has(door, pull.digest)),
-    whenFilled: async (digest) => await fills.whenEnded(digest),
+    async whenKept(digest) {
+      await fills.whenEnded(digest);
+      await options.inventory.whenAdded(digest);
+    },
     parkUnread: async (digest) => await fills.parkUnread(digest),
     listTags: async (pull) =>
       await entrance.pass(pull, { kind: 'list' }, async (door) => await listings.tags(door, pull)),

@@ -3,10 +3,17 @@ import { isMirrorError, MirrorError } from '../oci/errors.ts';
 import type { Provenance } from '../oci/provenance.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { ContentStore, StoredObject } from '../store/content-store.ts';
+import type { Inventory } from '../store/inventory.ts';
 import { audienceOf, repositoryOf, type Door } from './door.ts';
 import type { Fill } from './fill/fill.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Source } from './fill/sources.ts';
+
+export interface VisibilityOptions {
+  readonly catalog: Catalog;
+  readonly content: Pick<ContentStore, 'promote'>;
+  readonly inventory: Pick<Inventory, 'isArriving'>;
+}
 
 /**
  * Who may see what. Public content leaves through any door. Restricted content leaves only through a repository
@@ -14,12 +21,14 @@ import type { Source } from './fill/sources.ts';
  */
 export class Visibility {
   readonly #catalog: Catalog;
-  readonly #content: ContentStore;
+  readonly #content: Pick<ContentStore, 'promote'>;
+  readonly #inventory: Pick<Inventory, 'isArriving'>;
   readonly #checks = new SingleFlight<Provenance>();
 
-  constructor({ catalog, content }: { readonly catalog: Catalog; readonly content: ContentStore }) {
+  constructor({ catalog, content, inventory }: VisibilityOptions) {
     this.#catalog = catalog;
     this.#content = content;
+    this.#inventory = inventory;
   }
 
   /** Whether stored content may leave through this door, as far as it is known without asking upstream. */
@@ -53,8 +62,12 @@ export class Visibility {
     }
   }
 
-  /** Somebody may have it without a login: now everybody may. A store that cannot move it leaves it restricted. */
+  /**
+   * Somebody may have it without a login: now everybody may. A store that cannot move it leaves it restricted, and so
+   * does what is not on file yet, until somebody asks again.
+   */
   async #promote(object: StoredObject): Promise<void> {
+    if (this.#inventory.isArriving(object.digest)) return;
     try {
       await this.#content.promote(object);
     } catch {

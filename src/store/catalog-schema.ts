@@ -89,9 +89,11 @@ const schemaVersion = migrations.length;
 export function openCatalogDatabase(path: string): { readonly db: DatabaseSync; readonly state: CatalogState } {
   // Made anew from the -wal file by whoever opens first; a damaged one would be believed.
   rmSync(`${path}-shm`, { force: true, recursive: true });
-  const isNew = !existsSync(path);
-  if (isNew) rmSync(`${path}-wal`, { force: true, recursive: true });
+  const isMissing = !existsSync(path);
+  if (isMissing) rmSync(`${path}-wal`, { force: true, recursive: true });
   const isUnclean = existsSync(`${path}-wal`);
+  // An empty file says as little as none.
+  const isNew = isMissing || (!isUnclean && statSync(path).size === 0);
   try {
     return { db: openChecked(path), state: isNew ? 'new' : isUnclean ? 'unclean' : 'clean' };
   } catch (error) {

@@ -9,9 +9,13 @@ import { StoreStartError } from './start-error.ts';
 /** Where there are fewer to spare, 256 directories are not made before they are wanted. */
 const plentyOfFiles = 100_000;
 
-/** Makes what is missing. @throws StoreStartError, or what the system says of a directory it cannot write */
-export async function makeDirectories(paths: StorePaths): Promise<void> {
-  for (const directory of [paths.fills, paths.quarantine, paths.blobs]) await makeDirectory(directory);
+/**
+ * Makes what is missing; gives whether there was nothing where content is kept.
+ * @throws StoreStartError, or what the system says of a directory it cannot write
+ */
+export async function makeDirectories(paths: StorePaths): Promise<boolean> {
+  for (const directory of [paths.fills, paths.quarantine]) await makeDirectory(directory);
+  const isNew = await makeDirectory(paths.blobs);
   for (const provenance of ['public', 'restricted']) {
     for (const algorithm of ['sha256', 'sha512']) await makeDirectory(join(paths.blobs, provenance, algorithm));
   }
@@ -23,6 +27,7 @@ export async function makeDirectories(paths: StorePaths): Promise<void> {
     const message = `${directory} and ${paths.blobs} are on different file systems; they must be on one`;
     throw new StoreStartError('STORE_LAYOUT', message);
   }
+  return isNew;
 }
 
 /**
@@ -42,24 +47,29 @@ async function makeUsualDirectories(paths: StorePaths): Promise<void> {
   }
 }
 
-/** With those above it. Node's own `recursive` tries for ever where nothing can be made, as below /proc. */
-export async function makeDirectory(path: string): Promise<void> {
+/**
+ * With those above it; false when it is there already. Node's own `recursive` tries for ever where nothing can be made,
+ * as below /proc.
+ */
+export async function makeDirectory(path: string): Promise<boolean> {
   try {
-    await makeOne(path);
+    return await makeOne(path);
   } catch (error) {
     const parent = dirname(path);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
     await makeDirectory(parent);
-    await makeOne(path);
+    return await makeOne(path);
   }
 }
 
-async function makeOne(path: string): Promise<void> {
+async function makeOne(path: string): Promise<boolean> {
   try {
     await mkdir(path, { mode: 0o700 });
+    return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+    return false;
   }
 }
 

@@ -14,11 +14,21 @@ export interface Inventory {
   remembers(sizeBytes: number): boolean;
   /** All bytes of small content that is here, verified. Undefined when it is gone, cut or damaged: then the row goes too. */
   readWhole(object: StoredObject): Promise<Uint8Array | undefined>;
-  /** The same at once, where it is in memory since its file last changed; the bytes are shared. */
+  /** The same at once, where it is in memory since its file last changed, or not on file yet; the bytes are shared. */
   recall(digest: Digest): RecalledContent | undefined;
   /**
+   * Makes content of verified bytes that are not here: it is found and read at once, and on file when `write` resolves.
+   * Rejects as that does; then nothing of it is here any more.
+   */
+  add(added: AddedContent, write: () => Promise<void>): Promise<void>;
+  /** Whether it is being added: it has its row already, and no file yet. */
+  isArriving(digest: Digest): boolean;
+  /** Resolves when it is not being added, or not any more; never rejects. */
+  whenAdded(digest: Digest): Promise<void>;
+  /**
    * Opens the file of a row; the caller must `close` it. Undefined when it is gone or cut: then the row goes too. What
-   * its `verify` finds damaged is quarantined when that resolves. Rejects with what the disk says.
+   * its `verify` finds damaged is quarantined when that resolves. Rejects with what the disk says. What is being added
+   * is read from memory.
    */
   open(object: StoredObject): Promise<ContentReader | undefined>;
   /** Harmless when it is absent. Rejects with what the disk says: then it is still here. */
@@ -27,8 +37,14 @@ export interface Inventory {
   quarantine(object: StoredObject): Promise<void>;
   /** Reading it failed with `error`: where that is the place on the disk, it goes, and will be fetched onto another. */
   reportUnreadable(object: StoredObject, error: unknown): Promise<void>;
-  /** Forgets what is in memory, and watches no file any more. */
-  close(): void;
+  /** Forgets what is in memory, and watches no file any more. Resolves when nothing is on its way to a file. */
+  close(): Promise<void>;
+}
+
+export interface AddedContent {
+  readonly object: StoredObject;
+  readonly mediaType: string | undefined;
+  readonly bytes: Uint8Array;
 }
 
 export interface RecalledContent {
@@ -53,6 +69,8 @@ export function createInventory(options: InventoryOptions): Inventory {
   const { content, catalog, log, meter, rememberedBytes = 256 * 1024 } = options;
   const memory = new ContentMemory();
   const reading = new Map<Digest, Promise<Uint8Array | undefined>>();
+  /** Has its row, but no file yet. */
+  const arriving = new Map<Digest, { readonly bytes: Uint8Array; readonly whenSettled: Promise<void> }>();
 
   /**
    * The row first: the other way round, it could be taken from content that came back in between. A crash leaves a file
@@ -60,6 +78,10 @@ export function createInventory(options: InventoryOptions): Inventory {
    */
   async function drop({ digest }: StoredObject, takeFile: () => Promise<void>): Promise<void> {
     void catalog.removeContent(digest);
+    await takeOrphan(takeFile);
+  }
+
+  async function takeOrphan(takeFile: () => Promise<void>): Promise<void> {
     try {
       await takeFile();
     } catch (error) {
@@ -69,6 +91,8 @@ export function createInventory(options: InventoryOptions): Inventory {
   }
 
   async function open(object: StoredObject): Promise<ContentReader | undefined> {
+    const added = arriving.get(object.digest);
+    if (added !== undefined) return readAdded(added.bytes);
     const reader = await content.open(object);
     if (reader === undefined) {
       meter.damaged('missing');
@@ -82,6 +106,30 @@ export function createInventory(options: InventoryOptions): Inventory {
     meter.damaged('changed');
     log.error({ digest: object.digest, sizeBytes: object.sizeBytes }, 'stored content is damaged and put aside');
     await drop(object, () => content.quarantine(object));
+  }
+
+  function findInMemory(digest: Digest): Uint8Array | undefined {
+    return memory.find(digest) ?? arriving.get(digest)?.bytes;
+  }
+
+  async function add({ object, mediaType, bytes }: AddedContent, write: () => Promise<void>): Promise<void> {
+    const { digest } = object;
+    void catalog.addContent(object, { mediaType });
+    const { promise: whenSettled, resolve: settle } = Promise.withResolvers<void>();
+    const entry = { bytes, whenSettled };
+    arriving.set(digest, entry);
+    try {
+      await write();
+      // Taken away while its file was on the way.
+      if (catalog.findStored(digest) === undefined) await takeOrphan(() => content.remove(object));
+    } catch (error) {
+      // Unless it was taken away meanwhile, and has come again.
+      if (arriving.get(digest) === entry) void catalog.removeContent(digest);
+      throw error;
+    } finally {
+      if (arriving.get(digest) === entry) arriving.delete(digest);
+      settle();
+    }
   }
 
   /** Once however many want it at the same time. */
@@ -118,12 +166,15 @@ export function createInventory(options: InventoryOptions): Inventory {
   }
 
   return {
+    add,
+    isArriving: (digest) => arriving.has(digest),
+    whenAdded: async (digest) => await arriving.get(digest)?.whenSettled,
     find: async (digest) => catalog.findStored(digest) ?? (await options.findLost(digest)),
     open,
-    readWhole: async (object) => memory.find(object.digest) ?? (await readShared(object)),
+    readWhole: async (object) => findInMemory(object.digest) ?? (await readShared(object)),
     remembers: (sizeBytes) => sizeBytes <= rememberedBytes,
     recall(digest) {
-      const bytes = memory.find(digest);
+      const bytes = findInMemory(digest);
       const object = bytes && catalog.findStored(digest);
       return bytes && object && { object, bytes };
     },
@@ -145,7 +196,24 @@ export function createInventory(options: InventoryOptions): Inventory {
       log.error({ digest: object.digest, err: error }, 'stored content cannot be read and is removed');
       await drop(object, () => content.remove(object));
     },
-    close: () => memory.clear(),
+    async close() {
+      memory.clear();
+      await Promise.all([...arriving.values()].map(({ whenSettled }) => whenSettled));
+    },
+  };
+}
+
+function readAdded(bytes: Uint8Array): ContentReader {
+  return {
+    sizeBytes: bytes.length,
+    isTrusted: true,
+    verify: () => Promise.resolve(true),
+    read(position, into) {
+      const run = bytes.subarray(position, position + into.length);
+      into.set(run);
+      return Promise.resolve(run.length);
+    },
+    close() {},
   };
 }
 

@@ -7,7 +7,6 @@ import type { Meter } from '../telemetry/metrics.ts';
 import { createRecent } from './cache-manager-recent.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogBrowse } from './catalog-browse.ts';
-import type { CatalogState } from './catalog-protocol.ts';
 import type { ContentStore, StoredObject } from './content-store.ts';
 import { makeDirectories, makeDirectory, probeDisk, readDisk, sweepFills } from './directories.ts';
 import { createDiskContentStore } from './disk-content-store.ts';
@@ -81,7 +80,7 @@ export interface StoreOptions extends StoreBounds {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const paths = createStorePaths(options.path);
-  const lock = await takeDirectory(paths, options);
+  const { lock, isNew } = await takeDirectory(paths, options);
   const { clock, meter } = options;
   let bounds: StoreBounds = options;
   const hashes = createHashPool();
@@ -102,12 +101,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   });
   const stop = new AbortController();
   const mark = createRecoveryMark(paths.restoring, options.log);
-  const recovery = recover(mark, state, {
+  const mayDiffer = mark.isSet || (state === 'new' ? !isNew : state !== 'clean');
+  const recovery = recover(mark, mayDiffer, {
     ...options,
     content,
     catalog,
     signal: stop.signal,
     compare: (prefix) => compare(paths.blobs, prefix),
+    // Called when there is something to compare, so long after this function.
+    isArriving: (digest) => inventory.isArriving(digest),
   });
   const inventory = createInventory({
     ...options,
@@ -165,7 +167,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     async close() {
       stop.abort();
       await Promise.all([recovery.whenOver, scrub.close(), faults.close(), space.close()]);
-      inventory.close();
+      await inventory.close();
       await catalog.close();
       await hashes.close();
       lock.release();
@@ -173,16 +175,22 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 }
 
-async function takeDirectory(paths: StorePaths, options: StoreOptions): Promise<StoreLock> {
+interface TakenDirectory {
+  readonly lock: StoreLock;
+  /** There is no content, and was none. */
+  readonly isNew: boolean;
+}
+
+async function takeDirectory(paths: StorePaths, options: StoreOptions): Promise<TakenDirectory> {
   const { lockWaitMs: waitMs, clock, log } = options;
   let lock: StoreLock | undefined;
   try {
     await makeDirectory(paths.root);
     lock = await acquireStoreLock({ lockPath: paths.lock, ownerPath: paths.owner, waitMs, clock, log });
     await checkStoreFormat(paths.format);
-    await makeDirectories(paths);
+    const isNew = await makeDirectories(paths);
     await sweepFills(paths);
-    return lock;
+    return { lock, isNew };
   } catch (error) {
     lock?.release();
     if (error instanceof StoreStartError) throw error;
@@ -194,8 +202,8 @@ async function takeDirectory(paths: StorePaths, options: StoreOptions): Promise<
 }
 
 /** A recovery that the end of the process cuts short is made again at the next start, hence the mark. */
-function recover(mark: RecoveryMark, state: CatalogState, options: RecoveryOptions): Recovery {
-  if (state === 'clean' && !mark.isSet) return noRecovery;
+function recover(mark: RecoveryMark, mayDiffer: boolean, options: RecoveryOptions): Recovery {
+  if (!mayDiffer) return noRecovery;
   mark.begin();
   const recovery = startRecovery(options);
   const finish = async () => {

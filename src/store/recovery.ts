@@ -22,6 +22,8 @@ export interface RecoveryOptions {
   readonly signal: AbortSignal;
   /** What differs below one prefix, as far as rows are written; each is looked at again before anything is done. */
   compare(prefix: string): Promise<Differences>;
+  /** Whether its file is on the way, later than its row. */
+  isArriving(digest: Digest): boolean;
 }
 
 const hexDigits = '0123456789abcdef'.split('');
@@ -159,9 +161,12 @@ class RunningRecovery {
   }
 
   async #drop(digest: Digest): Promise<void> {
-    const { content, catalog } = this.#options;
+    const { content, catalog, isArriving } = this.#options;
+    if (isArriving(digest)) return;
     const found = await Promise.all(everywhere(digest).map((name) => content.find(name)));
     if (found.some((object) => object !== undefined) || catalog.findContent(digest) === undefined) return;
+    // It has come again while nothing was found of it.
+    if (isArriving(digest)) return;
     this.#dropped += 1;
     this.#written.push(catalog.removeContent(digest));
   }

@@ -50,7 +50,7 @@ export function createFakeMirror(parts: Partial<Mirror> = {}, ledger: Ledger = c
       return parts.headBlob?.(pull, signal) ?? absent('blob-unknown');
     },
     hasContent: async (pull) => (await parts.hasContent?.(pull)) ?? false,
-    whenFilled: async (digest) => await parts.whenFilled?.(digest),
+    whenKept: async (digest) => await parts.whenKept?.(digest),
     parkUnread: async (digest) => await parts.parkUnread?.(digest),
     listTags(pull, signal) {
       note('listTags', pull);

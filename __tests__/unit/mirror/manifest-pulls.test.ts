@@ -207,6 +207,106 @@ describe('a store that fails', () => {
   });
 });
 
+describe('a disk that takes its time', () => {
+  let disk: PromiseWithResolvers<void>;
+
+  beforeEach(() => {
+    disk = Promise.withResolvers();
+    const put = bench.content.put.bind(bench.content);
+    bench.content.put = async (object, bytes) => {
+      await disk.promise;
+      await put(object, bytes);
+    };
+  });
+
+  test('holds up no pull: the manifest is a hit, and its layers are known, before it is on file', async () => {
+    expect(await bench.get(image.digest)).toMatchObject({ outcome: 'miss', bytes: image.bytes });
+    goOffline();
+    expect(await bench.get(image.digest)).toMatchObject({ outcome: 'hit', bytes: image.bytes });
+    expect(await bench.head(image.digest)).toMatchObject({ outcome: 'hit', sizeBytes: image.bytes.length });
+    const layerDigest = computeDigest('sha256', layer);
+    expect(bench.catalog.findDescriptor(placeOf(), layerDigest)).toMatchObject({ sizeBytes: layer.length });
+    expect(bench.content.objects.size).toBe(0);
+    disk.resolve();
+    await bench.settle();
+    expect(bench.content.objects.get(image.digest)?.bytes).toEqual(image.bytes);
+  });
+
+  test('holds up no tag either', async () => {
+    bench.upstream.publish(image, { tag: 'latest' });
+    expect((await bench.get('latest')).outcome).toBe('miss');
+    goOffline();
+    expect(await bench.get('latest')).toMatchObject({ outcome: 'hit', digest: image.digest });
+    disk.resolve();
+  });
+
+  test('is asked once for a manifest that was fetched twice: through two repositories at a time', async () => {
+    const repositories = ['team/a', 'team/b'];
+    for (const repository of repositories) bench.upstream.publish(image, { repository });
+    const puts: string[] = [];
+    const { put } = bench.content;
+    bench.content.put = async (object, bytes) => {
+      puts.push(object.digest);
+      await put(object, bytes);
+    };
+    const pulls = repositories.map(async (repository) => await bench.get(image.digest, { repository }));
+    for (const pulled of await Promise.all(pulls))
+      expect(pulled).toMatchObject({ outcome: 'miss', bytes: image.bytes });
+    for (const repository of repositories) {
+      expect(bench.catalog.hasLink(placeOf({ repository }), image.digest)).toBe(true);
+    }
+    expect(puts).toEqual([image.digest]);
+    disk.resolve();
+    await bench.settle();
+    expect(bench.content.objects.get(image.digest)?.bytes).toEqual(image.bytes);
+    expect(bench.catalog.findContent(image.digest)).toBeDefined();
+  });
+
+  test('leaves what took a login restricted until it is on file, however it is asked for', async () => {
+    const elsewhere = { repository: 'public/b' };
+    bench.upstream.publish(image, { provenance: 'restricted' });
+    await bench.get(image.digest);
+    bench.upstream.heads.set(`public/b@${image.digest}`, { ...silentHead, provenance: 'public' });
+    expect(await bench.get(image.digest, elsewhere)).toMatchObject({ outcome: 'hit', bytes: image.bytes });
+    expect(bench.catalog.findContent(image.digest)?.provenance).toBe('restricted');
+    disk.resolve();
+    await bench.settle();
+    expect(bench.content.objects.get(image.digest)?.object.provenance).toBe('restricted');
+    expect(await bench.get(image.digest, { repository: 'third/c' }).catch(() => undefined)).toBeUndefined();
+    bench.upstream.heads.set(`third/c@${image.digest}`, { ...silentHead, provenance: 'public' });
+    await bench.get(image.digest, { repository: 'third/c' });
+    expect(bench.catalog.findContent(image.digest)?.provenance).toBe('public');
+    expect(bench.content.objects.get(image.digest)?.object.provenance).toBe('public');
+  });
+
+  test('and refuses in the end leaves nothing behind: upstream is asked again', async () => {
+    await bench.get(image.digest);
+    disk.reject(new Error('EROFS'));
+    await bench.settle();
+    expect(bench.storeErrors).toEqual(['put']);
+    expect(bench.catalog.findContent(image.digest)).toBeUndefined();
+    expect(bench.catalog.hasLink(placeOf(), image.digest)).toBe(false);
+    expect(await bench.get(image.digest)).toMatchObject({ outcome: 'miss', bytes: image.bytes });
+  });
+
+  test('is waited for where more would wait for it than memory may hold', async () => {
+    const large = (mark: string) =>
+      manifestOf(JSON.stringify({ schemaVersion: 2, layers: [], mark: mark.repeat(4e6) }));
+    const many = Array.from({ length: 9 }, (_, i) => large(String(i)));
+    for (const one of many) bench.upstream.publish(one);
+    let answered = 0;
+    const pulls = many.map(async ({ digest }) => {
+      await bench.get(digest);
+      answered += 1;
+    });
+    await bench.settle();
+    // The ninth one is more than 32 MiB.
+    expect(answered).toBe(8);
+    disk.resolve();
+    await Promise.all(pulls);
+  });
+});
+
 describe('a HEAD by digest', () => {
   test('of a manifest that is not here asks HEAD only and keeps nothing', async () => {
     expect(await bench.head(image.digest)).toMatchObject({

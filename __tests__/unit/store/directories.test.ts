@@ -10,10 +10,10 @@ const paths = () => createStorePaths(join(directory(), 'data'));
 
 describe('the directories', () => {
   test('are made, for the owner alone, and left as they are when they are there', async () => {
-    await makeDirectories(paths());
+    expect(await makeDirectories(paths())).toBe(true);
     const file = join(paths().blobs, 'public', 'sha512', 'kept');
     await writeFile(file, 'x');
-    await makeDirectories(paths());
+    expect(await makeDirectories(paths())).toBe(false);
     expect(await readFile(file, 'utf8')).toBe('x');
     const { fills, quarantine, blobs } = paths();
     const all = [fills, quarantine, blobs];

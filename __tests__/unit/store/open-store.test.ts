@@ -47,6 +47,22 @@ describe('the store', () => {
     ]);
   });
 
+  test('that is new has nothing to compare, and one that was there before its catalog has', async () => {
+    const mark = createStorePaths(root()).restoring;
+    await use(() => {
+      expect(existsSync(mark)).toBe(false);
+      return Promise.resolve();
+    });
+    for (const lose of [rm, (path: string) => writeFile(path, '')]) {
+      await lose(join(root(), 'catalog.db'));
+      await use(async ({ whenRecovered }) => {
+        expect(existsSync(mark)).toBe(true);
+        await whenRecovered;
+        expect(existsSync(mark)).toBe(false);
+      });
+    }
+  });
+
   test('a refused format leaves the directory free for who can read it', async () => {
     await use(() => Promise.resolve());
     await writeFile(join(root(), 'format'), '9');

@@ -64,6 +64,7 @@ let catalog: DatedCatalog;
 let stop: AbortController;
 let recovery: Recovery;
 let clock: FakeClock;
+let arriving: Set<string>;
 
 beforeEach(() => {
   content = new TwoSidedStore();
@@ -71,6 +72,7 @@ beforeEach(() => {
   stop = new AbortController();
   recovery = noRecovery;
   clock = new FakeClock();
+  arriving = new Set();
 });
 
 afterEach(async () => {
@@ -90,7 +92,15 @@ async function compare(prefix: string): Promise<Differences> {
 }
 
 function start(): Promise<boolean> {
-  recovery = startRecovery({ content, catalog, clock, log: silentLog, signal: stop.signal, compare });
+  recovery = startRecovery({
+    content,
+    catalog,
+    clock,
+    log: silentLog,
+    signal: stop.signal,
+    compare,
+    isArriving: (digest) => arriving.has(digest),
+  });
   return recovery.whenOver;
 }
 
@@ -164,6 +174,21 @@ describe('a search of all files', () => {
     gate.open();
     await recovery.whenOver;
     expect(catalog.findContent(object.digest)).toMatchObject(object);
+  });
+
+  test('leaves a row whose file is on its way, since before or only while it was looked for', async () => {
+    const [early, late] = [addRow(objectOf(bytesOf('early', 10))), addRow(objectOf(bytesOf('late', 10)))];
+    arriving.add(early.digest);
+    const find = content.find.bind(content);
+    const asked: string[] = [];
+    content.find = async (name) => {
+      asked.push(name.digest);
+      arriving.add(name.digest);
+      return await find(name);
+    };
+    await start();
+    for (const { digest } of [early, late]) expect(catalog.findContent(digest)).toBeDefined();
+    expect(new Set(asked)).toEqual(new Set([late.digest]));
   });
 
   test('adds nothing for a file that was removed while the others were listed', async () => {

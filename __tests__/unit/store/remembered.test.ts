@@ -123,7 +123,7 @@ describe('content in memory', () => {
     expect(inventory.recall(object.digest)).toBeUndefined();
     expect(content.watched).toBeLessThanOrEqual(128);
     expect(content.watched).toBeGreaterThan(100);
-    inventory.close();
+    await inventory.close();
     expect(content.watched).toBe(0);
   });
 });

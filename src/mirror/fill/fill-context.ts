@@ -10,6 +10,7 @@ import type { ConnectionSlots } from './connection-slots.ts';
 import type { FillLimits } from './fill-limits.ts';
 import type { HeldMemory } from './held-memory.ts';
 import type { Lull } from './lull.ts';
+import type { Paces } from './pace.ts';
 import type { Source } from './sources.ts';
 
 /** Room in the store; the store's eviction fulfils it. */
@@ -55,6 +56,7 @@ export interface FillContext {
   /** Of all that comes. */
   readonly lull: Lull;
   readonly slots: ConnectionSlots;
+  readonly paces: Paces;
   readonly limits: FillLimits;
   readonly clock: Clock;
   readonly log: Log;

@@ -14,6 +14,9 @@ export interface FillFileOptions {
   readonly context: FillContext;
 }
 
+/** What is complete waits for a lull only where so many times its size fit beside all that is booked. */
+const roomFactor = 4;
+
 interface JournaledPartial {
   readonly partial: PartialContent;
   readonly journal: Journal;
@@ -154,7 +157,9 @@ export class FillFile {
   /** Makes content of it; false when the disk refused, then nothing is kept. */
   async commit(object: StoredObject): Promise<boolean> {
     try {
-      await this.#context.lull.wait(this.#memory?.bytes.length ?? 0);
+      const { lull, space } = this.#context;
+      // What waits keeps its room booked, and a small cache would have none for what comes next.
+      if (space.fits(roomFactor * object.sizeBytes)) await lull.wait(this.#memory?.bytes.length ?? 0);
       if (this.#begun === undefined && this.#memory !== undefined) await this.#put(object, this.#memory.bytes);
       else await this.#commitFile(object);
       return true;

@@ -87,7 +87,7 @@ export class FillRun {
   }
 
   #createTransfer(): Transfer {
-    const { limits, slots, clock } = this.#context;
+    const { limits, slots, paces, clock } = this.#context;
     return new Transfer({
       digest: this.fill.digest,
       segments: this.fill.segments,
@@ -96,6 +96,7 @@ export class FillRun {
       avoidLastUrl: this.#start.avoidLastUrl,
       limits,
       slots,
+      paces,
       clock,
       wish: () => this.#wish(),
       onAnswer: (source, stream) => this.#onAnswer(source, stream),

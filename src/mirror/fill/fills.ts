@@ -7,6 +7,7 @@ import { FillRun, type FillStart } from './fill-run.ts';
 import type { Fill } from './fill.ts';
 import { HeldMemory } from './held-memory.ts';
 import { Lull } from './lull.ts';
+import { Paces } from './pace.ts';
 
 /** How many digests are remembered for having come wrong. */
 const maxSuspects = 1000;
@@ -16,7 +17,7 @@ const maxHeldBytes = 32 * 1024 * 1024;
 /** What the fills need from outside, and whom they tell; the rest of their context is made here. */
 export interface FillsOptions extends Omit<
   FillContext,
-  'limits' | 'heldMemory' | 'lull' | 'mayFinishUnread' | 'onEnded'
+  'limits' | 'heldMemory' | 'lull' | 'paces' | 'mayFinishUnread' | 'onEnded'
 > {
   /** What a fill that begins now is bound by. */
   readonly findLimits: () => FillLimits;
@@ -35,6 +36,7 @@ export class Fills {
     this.#context = {
       ...options,
       heldMemory: new HeldMemory(maxHeldBytes),
+      paces: new Paces(),
       lull: new Lull({ clock: options.clock, quietMs: options.findLimits().quietMs }),
       mayFinishUnread: (digest, remainingBytes) => this.#mayFinishUnread(digest, remainingBytes),
       onEnded: (report) => this.#onEnded(report),

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../telemetry/clock.ts';
 import type { BlobStream } from '../../upstream/upstream.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import { firstPieceBytes, plainGetBelowBytes, type FillLimits } from './fill-limits.ts';
-import { choosePieceBytes } from './piece-size.ts';
+import { Pace, type Paces } from './pace.ts';
 import { Ramp, rampWindowMs } from './ramp.ts';
 import { Retry } from './retry.ts';
 import { fetchSegment } from './segment-fetch.ts';
@@ -27,6 +27,7 @@ export interface TransferOptions {
   readonly avoidLastUrl: boolean;
   readonly limits: FillLimits;
   readonly slots: ConnectionSlots;
+  readonly paces: Paces;
   readonly clock: Clock;
   wish(): Wish;
   onAnswer(source: Source, stream: BlobStream): void;
@@ -59,14 +60,11 @@ export class Transfer {
   #rampTimer: Timer | undefined;
   #rampMs = 0;
   #leaveQueue: (() => void) | undefined;
-  /** Bytes a second of one connection, from the last window. */
-  #rate = 0;
-  /** The same of the first piece, until a window has ended: where upstream is near, all may be here before that. */
-  #firstRate = 0;
-  #windowBytes = 0;
+  readonly #pace: Pace;
 
   constructor(options: TransferOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.paces);
     this.#ramp = new Ramp(options.limits.maxConnections);
   }
 
@@ -131,25 +129,18 @@ export class Transfer {
       const segment = segments.claimRest();
       return segment && { segment, isPlain: true };
     }
+    const pieceBytes = this.#pace.pieceBytes(source.upstream.name, segments.missingBytes, this.#ramp.allowed);
+    const { rate } = this.#pace;
     const segment = segments.claim({
       ...wish,
-      pieceBytes: sizeBytes === undefined ? firstPieceBytes : this.#pieceBytes(),
-      patienceBytes: this.#rate > 0 && wish.hasReaders ? Math.max(this.#rate, 1024 * 1024) : Infinity,
+      pieceBytes: sizeBytes === undefined ? firstPieceBytes : pieceBytes,
+      patienceBytes: rate > 0 && wish.hasReaders ? Math.max(rate, 1024 * 1024) : Infinity,
     });
     return segment && { segment, isPlain: false };
   }
 
-  #pieceBytes(): number {
-    return choosePieceBytes({
-      rate: this.#rate,
-      firstRate: this.#firstRate,
-      missingBytes: this.#options.segments.missingBytes,
-      connections: this.#ramp.allowed,
-    });
-  }
-
   async #run(segment: Segment, source: Source, isPlain: boolean): Promise<void> {
-    const { segments, slots } = this.#options;
+    const { segments } = this.#options;
     const abort = new AbortController();
     this.#running.set(abort, source);
     this.#retry ??= new Retry(this.#options.limits.resumeForMs, this.#options.clock.monotonicMs());
@@ -160,7 +151,7 @@ export class Transfer {
     try {
       await this.#fetch(segment, source, isPlain, abort);
       const elapsedMs = this.#options.clock.monotonicMs() - startMs;
-      if (elapsedMs > 0) this.#firstRate ||= ((segment.position - position) / elapsedMs) * 1000;
+      this.#pace.endPiece(source.upstream.name, segment.position - position, elapsedMs);
       if (segment.end === Infinity && !this.#isEnded) this.#options.onUnsizedEnd(segment.position);
     } catch (error) {
       failure = error;
@@ -168,10 +159,21 @@ export class Transfer {
     segments.release(segment);
     this.#running.delete(abort);
     this.#receiving.delete(abort);
-    slots.release(source.upstream.name);
+    const error = failure === undefined ? undefined : toMirrorError(failure);
+    this.#giveBack(source, error);
     if (this.#isEnded) return;
-    if (failure !== undefined) this.#settle(source, toMirrorError(failure));
+    if (error !== undefined) this.#settle(source, error);
     this.schedule();
+  }
+
+  #giveBack({ upstream }: Source, error: MirrorError | undefined): void {
+    const { slots } = this.#options;
+    if (error === undefined) slots.served(upstream.name);
+    // A caller's own limit is nobody else's.
+    else if (error.kind === 'upstream-throttled' && upstream.account === undefined) {
+      slots.throttled(upstream.name, error.retryAfterMs);
+    }
+    slots.release(upstream.name);
   }
 
   async #fetch(segment: Segment, source: Source, isPlain: boolean, abort: AbortController): Promise<void> {
@@ -196,7 +198,7 @@ export class Transfer {
         this.#watchReceiving(abort);
         this.#retry?.received(bytes, options.clock.monotonicMs());
         this.#ramp.received(bytes);
-        this.#windowBytes += bytes;
+        this.#pace.received(bytes);
         options.onReceived(bytes);
       },
     });
@@ -262,12 +264,12 @@ export class Transfer {
     if (this.#rampTimer !== undefined) return;
     const { clock } = this.#options;
     this.#rampMs = clock.monotonicMs();
-    this.#windowBytes = 0;
+    this.#pace.beginWindow();
     this.#rampTimer = clock.startTimer(rampWindowMs, () => {
       this.#rampTimer = undefined;
       const elapsedMs = clock.monotonicMs() - this.#rampMs;
       if (this.#running.size === 0) return;
-      this.#rate = (this.#windowBytes / this.#running.size / elapsedMs) * 1000;
+      this.#pace.endWindow(elapsedMs, this.#running.size);
       this.#ramp.endWindow(elapsedMs, this.#running.size);
       this.#watchRate();
       this.schedule();

@@ -10,7 +10,7 @@ export interface BlobPullOptions {
 
 /**
  * Pulls a whole blob as a client does, and lets its bytes go. It need not be content yet when this resolves:
- * `whenFilled` waits for that. What cannot be kept is not transferred. When `signal` fires it rejects, and what only it wanted ends.
+ * `whenKept` waits for that. What cannot be kept is not transferred. When `signal` fires it rejects, and what only it wanted ends.
  */
 export async function pullBlob(mirror: Mirror, pull: BlobPull, { signal, onBytes }: BlobPullOptions): Promise<void> {
   try {

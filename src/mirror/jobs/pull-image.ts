@@ -148,12 +148,14 @@ class ImagePull {
       this.#blobs.delete(digest);
       return;
     }
-    commits.push(mirror.whenFilled(digest).then(() => object.done()));
+    commits.push(mirror.whenKept(digest).then(() => object.done()));
   }
 
   /** Everything is in the store at the same time, and every platform was there. @throws ItemFailure */
   async requireKept(): Promise<void> {
-    const { mirror } = this.#options;
+    const { mirror, signal } = this.#options;
+    const onFile = [...this.#manifests].map((digest) => mirror.whenKept(digest));
+    await untilAborted(Promise.all(onFile), signal);
     const digests = [...this.#manifests, ...this.#blobs.keys()];
     let lost = 0;
     await forEachFew(digests, blobsAtOnce, async (digest) => {

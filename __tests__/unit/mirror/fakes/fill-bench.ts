@@ -40,7 +40,11 @@ export class FillBench {
   readonly happenings: Happening[] = [];
   readonly buffers = new BufferPool(64 * 1024 * 1024);
   readonly fills: Fills;
-  readonly #visibility = new Visibility({ catalog: {} as Catalog, content: this.content });
+  readonly #visibility = new Visibility({
+    catalog: {} as Catalog,
+    content: this.content,
+    inventory: { isArriving: () => false },
+  });
   readonly #bypasses: Bypasses;
   /** What the store can hold beside what is booked. */
   fitsBytes = Infinity;
@@ -62,7 +66,7 @@ export class FillBench {
         makeRoom: async (bytes, error) => await Promise.resolve(this.makeRoom(bytes, error)),
       },
       buffers: this.buffers,
-      slots: new ConnectionSlots(() => 32),
+      slots: new ConnectionSlots(() => 32, this.clock),
       findLimits: () => own,
       clock: this.clock,
       log: silentLog,

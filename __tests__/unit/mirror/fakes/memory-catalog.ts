@@ -42,6 +42,8 @@ export class MemoryCatalog implements Catalog {
 
   async removeContent(digest: Digest): Promise<void> {
     this.contents.delete(digest);
+    this.children.delete(digest);
+    for (const key of this.#links.keys()) if (key.endsWith(digest)) this.#links.delete(key);
     await Promise.resolve();
   }
 

@@ -204,6 +204,24 @@ describe('a fill', () => {
   });
 });
 
+describe('a fill that is complete', () => {
+  test.each([
+    ['waits for a lull where the cache has room', 100 * MiB, 0],
+    ['does not wait where what it has booked is wanted for what comes next', 5 * MiB, 1],
+  ])('%s', async (_what, fitsBytes, committed) => {
+    const patient = new FillBench({ quietMs: 50 });
+    patient.fitsBytes = fitsBytes;
+    patient.pull(content, { sizeHintBytes: size });
+    await patient.settle();
+    patient.upstream.last.answer(content).send(content).end();
+    await patient.settle();
+    expect(patient.committed).toHaveLength(committed);
+    await patient.pass(1000);
+    expect(patient.committed).toHaveLength(1);
+    await patient.fills.close();
+  });
+});
+
 describe('connections of a fill', () => {
   const large = randomBytes(40 * MiB);
 
@@ -262,6 +280,26 @@ describe('connections of a fill', () => {
     await bench.settle();
     expect(pull.bytes.equals(large)).toBe(true);
     expect(bench.upstream.requests).toHaveLength(2);
+  });
+
+  test('begin with as much as one has moved of the blob before, of the same upstream', async () => {
+    for (const [upstream, end] of [
+      [bench.upstream, 8 * MiB],
+      [bench.upstream, 40 * MiB],
+      [new ScriptedBlobUpstream('elsewhere'), 8 * MiB],
+    ] as const) {
+      const bytes = randomBytes(64 * MiB);
+      const pull = bench.pull(bytes, { sizeHintBytes: bytes.length, upstream });
+      await bench.settle();
+      const first = upstream.last;
+      expect(first.span).toEqual({ start: 0, end });
+      first.answer(bytes).send(bytes.subarray(0, 4 * MiB));
+      await bench.pass(100);
+      first.send(bytes.subarray(4 * MiB, end)).end();
+      await bench.settle();
+      pull.leave();
+    }
+    await bench.fills.close();
   });
 
   test('of a fast upstream share what is left in pieces that are worth a request', async () => {

@@ -221,6 +221,28 @@ describe('an image', () => {
     await expect(pull()).rejects.toThrow(/^the cache has no room for \d of 3 objects of the image$/);
   });
 
+  test('whose manifest the disk refuses later than all the rest has not been pulled, and can be given up until then', async () => {
+    const { digest } = publish('image', [Buffer.from('one')], 'latest');
+    for (const [end, message] of [
+      [(disk: PromiseWithResolvers<void>) => disk.reject(new Error('EIO')), /no room for 1 of 3 objects/],
+      [(disk: PromiseWithResolvers<void>, cancel: AbortController) => (cancel.abort(), disk.resolve()), /aborted/],
+    ] as const) {
+      const { put } = bench.content;
+      const disk = Promise.withResolvers<void>();
+      bench.content.put = async (object, bytes) => {
+        if (object.digest === digest) await disk.promise;
+        await put.call(bench.content, object, bytes);
+      };
+      const cancel = new AbortController();
+      const pulling = pull('a', { signal: cancel.signal });
+      const failing = expect(pulling).rejects.toThrow(message);
+      await bench.settle();
+      end(disk, cancel);
+      await failing;
+      bench.content.put = put;
+    }
+  });
+
   test('that is known not to fit is not even fetched', async () => {
     const layer = Buffer.alloc(2_000_000, 'large');
     publish('image', [layer], 'latest');
