@@ -29,9 +29,13 @@ export class ClientConnections {
     const own = this.#clients.get(key) ?? new Set();
     this.#clients.set(key, own);
     this.#count(socket, key, own);
-    if (own.size <= this.#rule.limitOf(address)) return true;
+    const limit = this.#rule.limitOf(address);
+    if (own.size <= limit) return true;
+    // Gone, though their end has not been told yet.
+    for (const one of own) if (one.destroyed) own.delete(one);
+    if (own.size <= limit) return true;
     for (const one of own) {
-      if (!idle.has(one) || one.destroyed) continue;
+      if (!idle.has(one)) continue;
       own.delete(one);
       one.destroy();
       return true;

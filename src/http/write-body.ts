@@ -36,10 +36,10 @@ const slowWriteMs = 1000;
 export async function writeBody(response: ServerResponse, body: BodyReader, options: WriteBodyOptions): Promise<void> {
   const writer = createWriter(response, body, options);
   try {
-    const written = await pump(body, writer, options.sizeBytes ?? Infinity);
+    const written = await pump(body, writer, options.sizeBytes);
     if (written === undefined || isGone(response)) return;
     if (options.sizeBytes !== undefined && written < options.sizeBytes) throw wrongLength();
-    response.end();
+    if (!response.writableEnded) response.end();
   } catch (error) {
     if (response.headersSent) response.destroy();
     throw error;
@@ -53,16 +53,20 @@ export async function writeBody(response: ServerResponse, body: BodyReader, opti
  * Gives the bytes written, or undefined when the client has left. One chunk at a time: to read ahead was measured
  * to gain nothing, and clients that do not read would hold twice as many of the buffers that all share.
  */
-async function pump(body: BodyReader, writer: Writer, maxBytes: number): Promise<number | undefined> {
+async function pump(
+  body: BodyReader,
+  writer: Writer,
+  sizeBytes: number | undefined = Infinity,
+): Promise<number | undefined> {
   let written = 0;
-  while (!writer.isClosed()) {
+  while (written < sizeBytes && !writer.isClosed()) {
     const chunk = await body.read();
     if (chunk === undefined) break;
     written += chunk.bytes.length;
     try {
       // Bytes beyond the length would be taken for the next answer on the connection.
-      if (written > maxBytes) throw wrongLength();
-      await writer.write(chunk.bytes);
+      if (written > sizeBytes) throw wrongLength();
+      await writer.write(chunk.bytes, written === sizeBytes);
     } finally {
       chunk.release();
     }
@@ -75,21 +79,24 @@ function wrongLength(): Error {
 }
 
 interface Writer {
-  /** Resolves when the connection has taken the bytes, or is gone. Never rejects. */
-  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Resolves when the connection has taken the bytes, or is gone. Never rejects. The last ones end the response with
+   * them: a client that has all of it counts as answered when it comes again at once.
+   */
+  write(bytes: Uint8Array, areLast: boolean): Promise<void>;
   isClosed(): boolean;
   close(): void;
 }
 
 function createWriter(response: ServerResponse, body: BodyReader, options: WriteBodyOptions): Writer {
   const { clock } = options;
-  let settle: ((isTaken: boolean) => void) | undefined;
+  let settle: (() => void) | undefined;
   let waitingSinceMs: number | undefined;
   let isSlow = false;
 
   const onGone = (): void => {
     body.close();
-    settle?.(false);
+    settle?.();
   };
   // 'drain' never comes on a response whose client has left, and neither may the callback of a queued write.
   response.once('close', onGone);
@@ -106,26 +113,31 @@ function createWriter(response: ServerResponse, body: BodyReader, options: Write
     else idleTimer = clock.startTimer(options.writeIdleMs - idleMs, checkIdle);
   }
 
-  async function writeSlice(slice: Uint8Array): Promise<void> {
+  async function writeSlice(slice: Uint8Array, isLast: boolean): Promise<void> {
     if (isGone(response)) return;
     waitingSinceMs = clock.monotonicMs();
-    const isTaken = await new Promise<boolean>((resolve) => {
+    await new Promise<void>((resolve) => {
       settle = resolve;
-      response.write(slice, (error) => resolve(!error));
+      const onTaken = (error?: Error | null): void => {
+        // At once: when the last bytes have been taken, the response closes before whoever waits here goes on.
+        if (!error) options.onBytes(slice.length);
+        resolve();
+      };
+      if (isLast) response.end(slice, onTaken);
+      else response.write(slice, onTaken);
     });
     isSlow = clock.monotonicMs() - waitingSinceMs > slowWriteMs;
     waitingSinceMs = undefined;
     settle = undefined;
-    if (isTaken) options.onBytes(slice.length);
   }
 
   return {
-    async write(bytes) {
+    async write(bytes, areLast) {
       for (let rest = bytes; rest.length > 0 && !isGone(response);) {
         const slice = isSlow ? rest.subarray(0, sliceBytes) : rest;
         await options.turns.take(slice.length);
-        await writeSlice(slice);
         rest = rest.subarray(slice.length);
+        await writeSlice(slice, areLast && rest.length === 0);
       }
     },
     isClosed: () => isGone(response),

@@ -110,6 +110,28 @@ describe('a body that is whole', () => {
     expectNothingHeld(scene);
   });
 
+  test('of known size ends with its last bytes: nothing is read, or can go wrong, after them', async () => {
+    const scene = await play([chunk(10), chunk(20), async () => Promise.reject(new Error('read on'))], {
+      sizeBytes: 30,
+    });
+    const pulled = await scene.client.done;
+    expect(pulled).toMatchObject({ isComplete: true, bytes: 30 });
+    expect(await scene.outcome).toBe('done');
+    expect(scene.response.writableFinished).toBe(true);
+    expectNothingHeld(scene);
+  });
+
+  test('has been counted to its last byte when its response closes', async () => {
+    const closed = Promise.withResolvers<number>();
+    let counted = 0;
+    const before = async (response: ServerResponse) => {
+      response.once('close', () => closed.resolve(counted));
+    };
+    const onBytes = (count: number) => (counted += count);
+    await play([chunk(1000), chunk(2000)], { sizeBytes: 3000, onBytes }, {}, before);
+    expect(await closed.promise).toBe(3000);
+  });
+
   test('holds one chunk at a time', async () => {
     const steps = Array.from({ length: tooMuchBytes / 65_536 }, () => chunk(65_536));
     let most = 0;
