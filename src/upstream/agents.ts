@@ -17,6 +17,12 @@ const connectionsPerOrigin: Readonly<Record<Pool, number | undefined>> = {
   single: undefined,
 };
 
+/**
+ * How long a connection is kept without a request, where upstream says nothing else; undici closes after 4 s, and every
+ * pull of a machine that starts would shake hands anew. One that upstream has closed meanwhile is asked again.
+ */
+const keepAliveMs = 30_000;
+
 export interface AgentsOptions {
   /** Its name, for messages. */
   readonly upstream: string;
@@ -77,6 +83,7 @@ function createAgent(
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
     ...(connections === undefined ? {} : { connections }),
     connect: createConnector({
       egress,

@@ -3,8 +3,10 @@ import { createSecureServer } from 'node:http2';
 import { createServer, type Server } from 'node:https';
 import { connect, type AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { startCanary } from '../../support/canary.ts';
+import { createSeededContent } from '../../support/content.ts';
 import { blobDigest, manifestText, tag } from './answers.ts';
 import {
   authority,
@@ -160,6 +162,34 @@ describe('a proxy', () => {
     expect(targets).toEqual([
       `CONNECT registry.example.com:${port} Basic ${Buffer.from('user:pw').toString('base64')}`,
     ]);
+  });
+
+  test('brings large blobs over TLS whole, three at a time', async () => {
+    const content = createSeededContent('through a proxy', 24 * 1024 * 1024);
+    const bytes = content.read(0, content.sizeBytes);
+    const server = createServer({ cert: serverCertificate, key: serverKey }, (_request, response) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.end(bytes);
+    });
+    const port = await listen(server);
+    const { url, targets } = await serveProxy();
+    const upstream = fixture.open(`https://registry.example.com:${port}`, {
+      tls: { ca: authority },
+      proxy: { url, noProxy: '' },
+    });
+    const pull = async (): Promise<void> => {
+      const { body } = await upstream.openBlob('a', blobDigest);
+      let position = 0;
+      for await (const run of body) {
+        // Its connection reads on meanwhile, and is held back.
+        for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+        expect(bytes.compare(run, 0, run.length, position, position + run.length)).toBe(0);
+        position += run.length;
+      }
+      expect(position).toBe(bytes.length);
+    };
+    await Promise.all([pull(), pull(), pull()]);
+    expect(targets).toHaveLength(3);
   });
 
   test('is asked for plain http, too', async () => {
