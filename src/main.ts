@@ -3,7 +3,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Config } from './config/config.ts';
 import type { ConfigSource } from './config/source.ts';
-import { ensureRuntime } from './runtime.ts';
+import { ensureRuntime, learnFast } from './runtime.ts';
 
 if (await ensureRuntime()) {
   const { runCli } = await import('./cli/run-cli.ts');
@@ -34,6 +34,7 @@ if (await ensureRuntime()) {
 async function serve(config: Config, source: ConfigSource): Promise<void> {
   const { startService } = await import('./compose.ts');
   const { formatBanner } = await import('./cli/banner.ts');
+  learnFast();
   const hangUps = { isMissed: false, reload: (): void => void (hangUps.isMissed = true) };
   const starting = waitForEnd(() => hangUps.reload());
   const service = await startService(config, { version: readVersion(), environment: process.env, source });

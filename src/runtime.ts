@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 
 /** What undici 8 and `node:sqlite` need; Stowage is built and tested on the version in `optionalDependencies`. */
 const oldest = { major: 22, minor: 20 } as const;
@@ -20,6 +21,13 @@ const nurseryFlag = '--max-semi-space-size';
 /** As above: thousands of clients leave 50 MB of garbage a second, and V8 would let it grow to three times what is in use. */
 const heapGrowth = '--heap-growing-percent=30';
 const flags: readonly string[] = [`${nurseryFlag}=4`, heapGrowth];
+
+/**
+ * Functions are compiled well after 20 calls in place of 400, and learn what they are called with from the first on. Every
+ * layer runs through the same code, and a mirror that has just started would spend its first ten images in slow code:
+ * a pull of 40 small layers takes a seventh less, and a quarter less processor. Either alone brings nothing.
+ */
+const learningFlags = ['--invocation-count-for-maglev=20', '--no-lazy-feedback-allocation'] as const;
 
 /** As above: glibc keeps freed memory for each thread of the pool, unless it is told to share. */
 const environment = { UV_THREADPOOL_SIZE: threadPoolSize, MALLOC_ARENA_MAX: '2' } as const;
@@ -77,6 +85,14 @@ export async function ensureRuntime(options: RuntimeOptions = {}): Promise<boole
   }
   process.exitCode = await (options.restart ?? restartUnder)(nodePath);
   return false;
+}
+
+/**
+ * Call it when the program is loaded and before it serves. Not on the command line: what is learnt from the start itself
+ * fits no request, and cached manifests would come a tenth slower for good.
+ */
+export function learnFast(setFlag: (flag: string) => void = setFlagsFromString): void {
+  for (const flag of learningFlags) setFlag(flag);
 }
 
 /** True for a Node version, such as `26.10.0`, that the program runs on. */

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { ensureRuntime, isRecentEnough } from '../../src/runtime.ts';
+import { ensureRuntime, isRecentEnough, learnFast } from '../../src/runtime.ts';
 
 const mustNotBecome = (): never => {
   throw new Error('the process is fit as it is');
@@ -46,6 +46,14 @@ describe('the runtime', () => {
     // Where a process cannot be replaced it runs on as it is.
     await expect(ensureRuntime({ version: '26.10.0', execArgv: ['--cpu-prof'], become })).resolves.toBe(true);
     expect(became).toEqual([[process.execPath, '--max-semi-space-size=4', '--heap-growing-percent=30', '--cpu-prof']]);
+  });
+
+  test('asks V8 to learn fast by flags that this Node has', () => {
+    const names: string[] = [];
+    learnFast((flag) => void names.push(flag.replace(/^--(?:no-)?/, '').replace(/=.*/, '')));
+    const known = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
+    expect(names).toHaveLength(2);
+    for (const name of names) expect(known).toContain(`--${name} (`);
   });
 
   test('starts the program again under the packaged Node, and passes its exit status on', async () => {
