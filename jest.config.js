@@ -2,6 +2,7 @@
 export default {
   rootDir: 'build',
   testEnvironment: 'node',
+  setupFiles: ['<rootDir>/__tests__/support/property-seed.js'],
   testMatch: ['<rootDir>/__tests__/**/*.test.js'],
   transform: {},
   injectGlobals: false,

@@ -9,7 +9,6 @@ import fc from 'fast-check';
 import { MirrorError } from '../../src/oci/errors.ts';
 
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 0);
-const seed = process.env['FUZZ_SEED'];
 const path = process.env['FUZZ_PATH'];
 const usualRuns = 1000;
 
@@ -25,7 +24,7 @@ export function fuzz<T>(
     seconds > 0
       ? { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: seconds * 1000, markInterruptAsFailure: false }
       : { numRuns: runs };
-  const replay = { ...(seed !== undefined && { seed: Number(seed) }), ...(path !== undefined && { path }) };
+  const replay = path === undefined ? {} : { path };
   test(name, async () => await fc.assert(property, { ...limits, ...replay }), (seconds + 60) * 1000);
 }
 

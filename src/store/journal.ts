@@ -49,7 +49,8 @@ function findSpans(value: unknown, sizeBytes: number): readonly Span[] | undefin
 }
 
 function isOffset(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  // A zero with a sign is not of our writing either.
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0);
 }
 
 /** Reads a journal; undefined when it is absent, unreadable or garbage. Never throws. */

@@ -33,6 +33,7 @@ import { findNextLink } from '../../../src/upstream/link.ts';
 import { parseQuota } from '../../../src/upstream/rate-budget.ts';
 import { judgeRealm } from '../../../src/upstream/realm.ts';
 import { findRetryAfterMs } from '../../../src/upstream/retry-after.ts';
+import { seeded } from '../property-seed.ts';
 
 const fullLength = 100_000;
 /** Of so little time nobody could make much: no search that goes back over 100 kB is done in it. */
@@ -137,7 +138,7 @@ for (const [name, [read, words]] of Object.entries(targets)) {
       : { numRuns: name === 'a configuration' ? runsOfConfiguration : runs };
   const { failed, counterexample, seed } = fc.check(
     fc.property(shape, (given) => !growsTooFast(read, given)),
-    limits,
+    { ...limits, ...seeded },
   );
   if (!failed) continue;
   process.stdout.write(`${name}: ${JSON.stringify(counterexample)}, seed ${seed}\n`);

@@ -42,6 +42,7 @@ describe('the journal of a partial file', () => {
     ['spans that overlap', '{"version":1,"sizeBytes":10,"spans":[[0,5],[4,8]]}'],
     ['a span behind the end', '{"version":1,"sizeBytes":10,"spans":[[0,11]]}'],
     ['a negative offset', '{"version":1,"sizeBytes":10,"spans":[[-1,5]]}'],
+    ['a zero with a sign', '{"version":1,"sizeBytes":10,"spans":[[-0,5]]}'],
     ['a broken offset', '{"version":1,"sizeBytes":10,"spans":[[0.5,5]]}'],
     ['a size that is none', '{"version":1,"sizeBytes":"10","spans":[]}'],
     ['a huge offset', '{"version":1,"sizeBytes":null,"spans":[[0,1e300]]}'],
