@@ -19,6 +19,7 @@ import {
   storeErrors,
   untilDegraded,
   untilHit,
+  untilOnDisk,
   untilSettled,
   untilWell,
 } from './support/disk-stage.ts';
@@ -98,6 +99,8 @@ describeWith({ programs: diskTools, root: true }, 'a disk that turns read-only',
     const mirror = await stage.mirror(upstream, { cache: { path: join(disk.path, 'cache') } });
     await untilHit(mirror, pathOf(cached));
     await untilHit(mirror, manifest);
+    // What is half written when a disk dies stays there, like all else.
+    await untilOnDisk(mirror, [cached, image]);
     const before = await storeErrors(mirror);
     await disk.fail();
     const pulled = await pullBlob(mirror, fresh);

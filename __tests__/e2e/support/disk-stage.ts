@@ -32,6 +32,18 @@ export async function isKept(mirror: MirrorProcess, { digest }: { readonly diges
   return (await listCacheFiles(mirror.cachePath, ['blobs'])).some((file) => file.endsWith(digest.slice(7)));
 }
 
+/** Until the disk has all of these, and nothing is half written: hits come from memory before that. */
+export async function untilOnDisk(
+  mirror: MirrorProcess,
+  contents: readonly { readonly digest: string }[],
+): Promise<void> {
+  const isOnDisk = async (): Promise<boolean> => {
+    const kept = await Promise.all(contents.map((content) => isKept(mirror, content)));
+    return kept.every(Boolean) && (await listCacheFiles(mirror.cachePath, ['fills'])).length === 0;
+  };
+  await pollUntil(isOnDisk, { what: 'what was pulled to be on disk' });
+}
+
 /** Until no fill runs: then what was pulled is kept, or never will be. */
 export async function untilSettled(mirror: MirrorProcess): Promise<void> {
   const name = 'stowage_fills_running';
