@@ -67,10 +67,13 @@ async function measure(): Promise<void> {
   });
   const ending = new AbortController();
   const end = (): void => {
+    if (ending.signal.aborted) return;
     ending.abort();
     void stage.close().finally(() => process.exit(130));
   };
   process.once('SIGINT', end).once('SIGTERM', end);
+  // `npm run bench | head`: nobody reads on.
+  process.stdout.on('error', end);
   try {
     const results: RowResult[] = [];
     for (const row of rows) if (!ending.signal.aborted) results.push(await measureAndPrint(row, stage));

@@ -16,7 +16,7 @@ export async function measureRow(row: BenchRow, stage: BenchStage): Promise<RowR
       for (const i of contenders.keys()) {
         const contender = contenders[(i + round) % contenders.length];
         if (contender === undefined) continue;
-        await course.settle?.();
+        await course.settle?.(round);
         const { figure, lagMs } = await stage.takeTurn(() => measureOnce(course, contender, round));
         if (round === 0) continue;
         figures.set(contender.name, [...(figures.get(contender.name) ?? []), figure]);

@@ -20,7 +20,7 @@ export interface Course {
   /** In place of those that the row names. */
   readonly contenders?: readonly Contender[];
   /** Before each measurement, outside of the turn. */
-  readonly settle?: () => Promise<void>;
+  readonly settle?: (round: number) => Promise<void>;
   /** In the row's unit. Round 0 is not counted: everybody gets warm in it, and may be verified. */
   measure(contender: Contender, round: number): Promise<number>;
 }

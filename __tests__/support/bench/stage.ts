@@ -6,6 +6,7 @@ import { run } from '../../e2e/support/tools.ts';
 import { startBenchClient, type BenchClient } from './client.ts';
 import type { Contender, ContenderName, ContenderOptions } from './contender.ts';
 import { startNginx } from './nginx.ts';
+import { emptyPageCache } from './page-cache.ts';
 import { createOthersLoad, type OthersLoad } from './others.ts';
 import { readTreePeakBytes } from './process-tree.ts';
 import { startRegistryPeer } from './registry-peer.ts';
@@ -52,6 +53,8 @@ export interface BenchStage extends BenchOptions {
   warmContent(): Promise<WarmContent>;
   /** Writes out what is dirty, so that nobody pays for who came before. */
   settleDisk(): Promise<void>;
+  /** Nothing is in the page cache any more, where this process may empty it: see `emptyPageCache`. */
+  emptyPageCache(): Promise<void>;
   /** Uses so many bytes of free memory once: see `touchMemory`. */
   touchMemory(bytes: number): Promise<void>;
   /** Is called at `close`; what came last ends first. */
@@ -112,6 +115,7 @@ function createStage({ options, directory, client, upstream, ends, close }: Part
     },
     startOther,
     warmContent: () => (warm ??= pushWarmContent(upstream)),
+    emptyPageCache,
     touchMemory,
     settleDisk: async () => void (await run('sync', ['-f', directory])),
     onClose: (end) => void ends.push(end),
