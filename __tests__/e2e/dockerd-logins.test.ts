@@ -33,7 +33,7 @@ describeWith({ programs: ['containerd', 'ctr', 'dockerd', 'docker', 'runc'], roo
       const { ofMirror, ofDockerd } = await pull(mirror, upstream, 'team/app:v1', hubLogin);
       expect(ofMirror).toBe(0);
       expect(ofDockerd).toBeGreaterThan(0);
-      expect(mirror.output).toMatch(/"status":401.*"userAgent":"docker\/|"userAgent":"docker\/.*"status":401/);
+      await mirror.untilLogged(/"status":401.*"userAgent":"docker\/|"userAgent":"docker\/.*"status":401/);
     },
     120_000,
   );

@@ -50,7 +50,7 @@ describe('a client that asks too often', () => {
     expect(await readMetric(mirror.adminAddress, 'stowage_refused_total', { reason: 'limit' })).toBeGreaterThanOrEqual(
       3,
     );
-    expect(mirror.output).toContain('"rule":"limits.requestsPerClient"');
+    await mirror.untilLogged('"rule":"limits.requestsPerClient"');
     await pollUntil(async () => (await pull(mirror.address, manifest)).status === 200);
     // The pulls that follow every test come at once.
     await mirror.terminate();
@@ -76,7 +76,7 @@ describe('a client with too many connections', () => {
     const third = startPull(mirror.address, '/v2/team/app/manifests/slow');
     await pollUntil(async () => (await count()) === 3);
     expect(await pull(mirror.address, manifest)).toMatchObject({ status: 0 });
-    expect(mirror.output).toContain('"rule":"limits.connectionsPerClient"');
+    await mirror.untilLogged('"rule":"limits.connectionsPerClient"');
     gate.open();
     for (const one of [...busy, third]) expect((await one.done).status).toBe(404);
     await pollUntil(async () => (await pull(mirror.address, manifest)).status === 200);

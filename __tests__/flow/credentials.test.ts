@@ -30,7 +30,7 @@ describe('a password', () => {
     const pulled = await pull(mirror.address, path);
     expect([403, 404, 502, 503]).toContain(pulled.status);
     expect(tokens.find({ when: (request) => request.headers['authorization'] !== undefined })).toEqual([]);
-    expect(mirror.output).toContain('authHosts');
+    await mirror.untilLogged('authHosts');
   });
 
   test('is kept from a realm with a login in its address', async () => {
@@ -205,6 +205,6 @@ describe('a secret', () => {
     expectError(await pull(mirror.address, `/v2/team/other/blobs/${other.digest}?ns=private.test`), 503, 'UNAVAILABLE');
     broken.remove();
     // The oracle looks for what was planted in everything the mirror wrote.
-    expect(mirror.output).toContain('"msg"');
+    await mirror.untilLogged('"msg"');
   });
 });

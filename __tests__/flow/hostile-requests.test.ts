@@ -171,6 +171,6 @@ describe('an answer that leads inside', () => {
       expect(headers['authorization']).toBeUndefined();
       expect(target).not.toContain('planted-password');
     }
-    expect(mirror.output).toContain('authHosts');
+    await mirror.untilLogged('authHosts');
   });
 });

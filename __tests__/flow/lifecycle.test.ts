@@ -104,7 +104,7 @@ describe('the service', () => {
     const never = startPull(mirror.address, target, { neverReads: true });
     expectWhole(await pull(mirror.address, target), big);
     // The oracle asks that the mirror has no client left; this one still holds its end.
-    await pollUntil(() => mirror.output.includes('"isComplete":false'), { what: 'a request that was broken off' });
+    await mirror.untilLogged('"isComplete":false');
     never.abort();
     await never.done;
   });

@@ -177,7 +177,7 @@ describe('nobody else', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     const token = (await readFile(file, 'utf8')).trim();
     stage.plantSecret(token);
-    await pollUntil(() => mirror.output.includes(file), { what: 'the log to say where the token is' });
+    await mirror.untilLogged(file);
     const { adminAddress } = mirror;
     for (const target of ['/api/v1/status', '/api/v1/events', '/api/v1/openapi.json', '/api/v1/jobs']) {
       const { status, headers, json } = await ask(adminAddress, target);

@@ -228,7 +228,7 @@ describe('a password', () => {
     expectError(await pull(mirror.address, paths.tag, as(alice)), 403, 'DENIED');
     expect(tokens.requests.length).toBeGreaterThan(0);
     expect(tokens.find({ when: ({ headers }) => headers['authorization'] !== undefined })).toEqual([]);
-    expect(mirror.output).toContain('authHosts');
+    await mirror.untilLogged('authHosts');
   });
 
   test('that is wrong opens nothing private and closes nothing public', async () => {

@@ -74,7 +74,7 @@ describe('a reload', () => {
     await untilSaid(mirror, loaded, () => change(mirror, mirror.formatConfig({ upstreams })));
     expectWhole(await pull(mirror.address, `${path}?ns=second.test`), layer);
     expect(second.find(blobGets)).toHaveLength(1);
-    expect(mirror.output).toContain('"changed":["upstreams"]');
+    await mirror.untilLogged('"changed":["upstreams"]');
   });
 
   test('comes with SIGHUP, more than once, and the mirror still ends with SIGTERM', async () => {

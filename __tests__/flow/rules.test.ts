@@ -146,7 +146,7 @@ describe('a refused request', () => {
     });
     expect(await readMetric(mirror.adminAddress, 'stowage_refused_total', { reason: 'rule' })).toBe(30);
     await mirror.terminate();
-    expect(mirror.output).toContain('"more":20');
+    await mirror.untilLogged('"more":20');
     await mirror.start();
   });
 

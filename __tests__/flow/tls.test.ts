@@ -78,7 +78,7 @@ describe('a renewed certificate', () => {
     await pollUntil(async () => (await told()).includes('tls cannot be used (keyFile: expected the key of'));
     await pollUntil(async () => (await told()).includes('admin.tls cannot be used'));
     expect((await pull(mirror.address, '/v2/', { ca: first.cert })).status).toBe(200);
-    expect(mirror.output).toContain('files of the configuration cannot be used');
+    await mirror.untilLogged('files of the configuration cannot be used');
     await install(first);
     await pollUntil(async () => !(await told()).includes('cannot be used'));
   });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { findFreePort } from './free-port.ts';
 import { formatMirrorConfig } from './mirror-config.ts';
 import { pull } from './raw-client.ts';
-import { pollUntil } from './signal.ts';
+import { createSignal, pollUntil } from './signal.ts';
 
 export interface MirrorProcessOptions {
   readonly upstreams: readonly object[];
@@ -37,6 +37,8 @@ export interface MirrorProcess {
   readonly pid: number;
   /** What it wrote to stdout and stderr, over all starts. */
   readonly output: string;
+  /** Resolves when `output` holds this; it may come after what a client sees. @throws Error when it does not in time */
+  untilLogged(text: string | RegExp): Promise<void>;
   readonly isRunning: boolean;
   /**
    * Starts it again with the same ports and cache. It must not be running. `wrapper` is a command that becomes
@@ -74,6 +76,7 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
   const address = `${scheme(more)}://${login}127.0.0.1:${mirrorPort}`;
   const adminAddress = `${scheme(more['admin'])}://127.0.0.1:${adminPort}`;
   let output = '';
+  const written = createSignal();
   let child: ChildProcess | undefined;
   let exited = Promise.resolve<number | null>(null);
   let isRunning = false;
@@ -87,8 +90,12 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
-    for (const stream of [started.stdout, started.stderr])
-      stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.on('data', (bytes: Buffer) => {
+        output += bytes.toString();
+        written.raise();
+      });
+    }
     let hasEnded = false;
     isRunning = true;
     exited = new Promise((resolve) => {
@@ -127,6 +134,12 @@ export async function startMirrorProcess(options: MirrorProcessOptions): Promise
     get output() {
       return output;
     },
+    untilLogged: async (text) =>
+      await written
+        .until(() => (typeof text === 'string' ? output.includes(text) : text.test(output)))
+        .catch((cause: unknown) => {
+          throw new Error(`the mirror does not log ${text}:\n${output}`, { cause });
+        }),
     get exited() {
       return exited;
     },
