@@ -6,6 +6,7 @@ import type { Provenance } from '../oci/provenance.ts';
 import type { Span } from '../oci/span.ts';
 import { findContentRange } from './content-range.ts';
 import { gatherRuns } from './gather-runs.ts';
+import { keepMemory } from './receive-memory.ts';
 import { findEncoding, findLength, isGzip, unknownEncoding } from './response-body.ts';
 import { toMirrorError } from './transport-error.ts';
 import type { Transport, TransportResponse } from './transport.ts';
@@ -31,6 +32,7 @@ export function createBlobStream(
       ...place,
       provenance,
       body: read(source, response, transport),
+      keep: keepMemory,
       destroy() {
         response.body.destroy();
         source.destroy();

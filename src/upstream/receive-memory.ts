@@ -21,6 +21,7 @@ class ReceiveMemory {
   /** Where pieces end that somebody may still use. */
   readonly #ends = new Set<number>();
   #isSealed = false;
+  #keepers = 0;
 
   constructor(sizeBytes: number) {
     // From the heap of C, not of a pool that others have their share of.
@@ -51,8 +52,18 @@ class ReceiveMemory {
     this.#useAgain();
   }
 
+  /** Its bytes stay what they are until this is undone, whoever gives them back. */
+  keep(): void {
+    this.#keepers += 1;
+  }
+
+  unkeep(): void {
+    this.#keepers -= 1;
+    this.#useAgain();
+  }
+
   #useAgain(): void {
-    if (!this.#isSealed || this.#ends.size > 0) return;
+    if (!this.#isSealed || this.#ends.size > 0 || this.#keepers > 0) return;
     this.#isSealed = false;
     this.#filled = 0;
     if (this.bytes.length === largeBytes && spare.length < maxSpare) spare.push(this);
@@ -87,6 +98,27 @@ export function isInReceiveMemory({ buffer }: Uint8Array): boolean {
 /** Gives back bytes that lie in such memory, once, when nobody uses them any more. Harmless for any others. */
 export function giveMemoryBack({ buffer, byteOffset, byteLength }: Uint8Array): void {
   byBuffer.get(buffer)?.giveBack(byteOffset, byteOffset + byteLength);
+}
+
+/** So many may be kept at a time, half of what there is of large memory: the others are for what comes. */
+const maxKept = 12;
+/** For less, as slow upstreams bring at a time, memory would be kept that is mostly empty. */
+const leastKeptBytes = 256 * 1024;
+let keptCount = 0;
+
+/**
+ * Keeps large bytes in such memory as they are, also when they are given back, until the result is called, once.
+ * Undefined when that cannot be, or so much is kept already.
+ */
+export function keepMemory({ buffer, byteLength }: Uint8Array): (() => void) | undefined {
+  const memory = byBuffer.get(buffer);
+  if (memory === undefined || byteLength < leastKeptBytes || keptCount >= maxKept) return undefined;
+  keptCount += 1;
+  memory.keep();
+  return () => {
+    keptCount -= 1;
+    memory.unkeep();
+  };
 }
 
 /** What each connection fills, from its first large read on. */

@@ -131,6 +131,11 @@ export interface BlobStream {
    * each piece is the reader's until it asks for the next one.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Keeps the bytes of a run as they are beyond the next one, until the result is called, once. Undefined where that
+   * cannot be: then whoever needs them longer copies them.
+   */
+  keep(run: Uint8Array): (() => void) | undefined;
   destroy(): void;
 }
 

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { gatherRuns } from '../../../src/upstream/gather-runs.ts';
-import { giveMemoryBack, intoReceiveMemory, PieceCollector } from '../../../src/upstream/receive-memory.ts';
+import { giveMemoryBack, intoReceiveMemory, keepMemory, PieceCollector } from '../../../src/upstream/receive-memory.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -110,6 +110,45 @@ test('what somebody else still has is never written over', async () => {
   next.theirs.end();
   for await (const run of gatherRuns(next.ours)) expect(run.length).toBeGreaterThan(0);
   expect(Buffer.concat(kept).equals(content)).toBe(true);
+});
+
+test('what is kept stays as it is when it has been given back, and its memory is used again afterwards', async () => {
+  const content = randomBytes(32 * MiB);
+  const kept: { readonly run: Uint8Array; readonly position: number; readonly letGo: () => void }[] = [];
+  let refused = 0;
+  const pull = async (): Promise<void> => {
+    const { ours, theirs } = await openConnection();
+    send(theirs, content);
+    theirs.end();
+    let position = 0;
+    for await (const run of gatherRuns(ours)) {
+      const letGo = keepMemory(run);
+      if (letGo === undefined) refused += 1;
+      else kept.push({ run, position, letGo });
+      position += run.length;
+    }
+  };
+  await pull();
+  expect(kept.length).toBeGreaterThan(0);
+  // No more than half of the memory that there is.
+  expect(kept.length).toBeLessThanOrEqual(12);
+  expect(refused).toBeGreaterThan(0);
+  await pull();
+  for (const { run, position } of kept)
+    expect(content.compare(run, 0, run.length, position, position + run.length)).toBe(0);
+  const buffers = new Set(kept.map(({ run }) => run.buffer));
+  for (const { letGo } of kept.splice(0)) letGo();
+  await pull();
+  expect(kept.some(({ run }) => buffers.has(run.buffer))).toBe(true);
+  for (const { letGo } of kept.splice(0)) letGo();
+});
+
+test('little bytes are not kept, nor those that lie elsewhere', async () => {
+  const { ours, theirs } = await openConnection();
+  send(theirs, randomBytes(100 * KiB));
+  theirs.end();
+  for await (const run of gatherRuns(ours)) expect(keepMemory(run)).toBeUndefined();
+  expect(keepMemory(randomBytes(MiB))).toBeUndefined();
 });
 
 test('a head takes no memory with it: it is copied', async () => {

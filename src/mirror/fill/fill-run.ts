@@ -100,7 +100,7 @@ export class FillRun {
       clock,
       wish: () => this.#wish(),
       onAnswer: (source, stream) => this.#onAnswer(source, stream),
-      write: (offset, bytes) => this.#write(offset, bytes),
+      write: (offset, bytes, keep) => this.#write(offset, bytes, keep),
       onWritten: () => this.#onWritten(),
       onReceived: (bytes) => this.#account.receive(bytes),
       onUnsizedEnd: (sizeBytes) => this.#setSize(sizeBytes),
@@ -185,14 +185,14 @@ export class FillRun {
     throw new MirrorError({ kind: 'upstream-failed', message: 'the blob is larger than maxBlobSize', isFinal: true });
   }
 
-  async #write(offset: number, bytes: Uint8Array): Promise<void> {
+  async #write(offset: number, bytes: Uint8Array, keep: BlobStream['keep']): Promise<void> {
     this.#refuseAbove(offset + bytes.length);
     if (!this.#reserveUpTo(offset + bytes.length)) {
       await this.#bypass('fit', undefined);
       throw new Error('the store has no room for more of it');
     }
     try {
-      await this.fill.file?.write(offset, bytes);
+      await this.fill.write(offset, bytes, keep);
     } catch (error) {
       await this.#bypass('write', error);
       throw error;

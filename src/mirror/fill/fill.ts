@@ -3,9 +3,12 @@ import type { MirrorError } from '../../oci/errors.ts';
 import type { Provenance } from '../../oci/provenance.ts';
 import type { Span } from '../../oci/span.ts';
 import type { Clock } from '../../telemetry/clock.ts';
+import type { BlobStream } from '../../upstream/upstream.ts';
 import type { FillFile } from './fill-file.ts';
+import { verifyFirstBytes } from './fill-limits.ts';
 import { Interests, type Interest } from './interest.ts';
 import type { Demand } from '../pull.ts';
+import { RecentRuns } from './recent-runs.ts';
 import { SharedChunks } from './shared-chunks.ts';
 import { Segments } from './segments.ts';
 import { Sources, type Source } from './sources.ts';
@@ -36,6 +39,8 @@ export class Fill {
   readonly interests = new Interests();
   /** Of the file, for all readers. */
   readonly chunks = new SharedChunks();
+  /** On file and still in memory, while it runs. */
+  readonly recent = new RecentRuns();
   /** Woken by everything that a reader may wait for. */
   readonly progress: Waiters;
   /** Resolves when no more bytes will come, whatever becomes of those that have. */
@@ -121,10 +126,24 @@ export class Fill {
     this.progress.wakeAll();
   }
 
+  /**
+   * To the file; readers close behind get the bytes from the memory that they came in, as long as `keep` gives that
+   * (see `BlobStream`). Rejects with what the disk said.
+   */
+  async write(start: number, bytes: Uint8Array, keep: BlobStream['keep']): Promise<void> {
+    await this.file?.write(start, bytes);
+    // What is small is in memory as a whole.
+    if (this.#state !== 'running' || (this.sizeBytes ?? 0) <= verifyFirstBytes) return;
+    const readers = this.interests.countNear({ start, end: start + bytes.length });
+    const release = readers === 0 ? undefined : keep(bytes);
+    if (release !== undefined) this.recent.add({ start, bytes, release }, readers);
+  }
+
   /** No more bytes will come; `failure` is what readers are told who still need some. */
   finish(state: FillState, failure: MirrorError | undefined): void {
     this.#state = state;
     this.#failure = failure;
+    this.recent.clear();
     this.progress.wakeAll();
     this.#setFinished();
   }

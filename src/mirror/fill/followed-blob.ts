@@ -189,8 +189,9 @@ class FollowedBody implements BodyReader {
   }
 
   async #readChunk(end: number): Promise<BodyChunk | undefined> {
-    const { chunks, file } = this.#fill;
-    const held = file?.lend(this.#position, Math.min(end, this.#position + chunkBytes));
+    const { chunks, file, recent } = this.#fill;
+    const lentEnd = Math.min(end, this.#position + chunkBytes);
+    const held = file?.lend(this.#position, lentEnd) ?? recent.lend(this.#position, lentEnd);
     if (held !== undefined) return held;
     try {
       return await chunks.read({

@@ -16,6 +16,9 @@ export interface Interest {
   end: number;
 }
 
+/** Who is no farther behind what comes is likely to be there soon. */
+const nearBytes = 4 * 1024 * 1024;
+
 /** Everybody who is after bytes of one fill. */
 export class Interests {
   readonly #list = new Set<Interest>();
@@ -75,6 +78,15 @@ export class Interests {
   /** Whether all of the object is wanted: somebody reads it whole, or a quarter of it was asked for. */
   isWhole(sizeBytes: number | undefined): boolean {
     return this.#isWhole || (sizeBytes !== undefined && this.#asked.totalBytes * 4 >= sizeBytes);
+  }
+
+  /** How many have not had these bytes and are close to them. */
+  countNear({ start, end }: Span): number {
+    let count = 0;
+    for (const { position = Infinity, end: last } of this.#list) {
+      if (position < end && last > start && position >= start - nearBytes) count += 1;
+    }
+    return count;
   }
 
   /** The bytes at which somebody waits, given what is here. */

@@ -20,7 +20,7 @@ export interface SegmentFetchOptions {
   /** Upstream has answered for this source. Throws when the answer cannot belong to this fill. */
   onAnswer(source: Source, stream: BlobStream): void;
   /** Bytes for `offset`. When it resolves they are on file and the buffer is free again. */
-  write(offset: number, bytes: Uint8Array): Promise<void>;
+  write(offset: number, bytes: Uint8Array, keep: BlobStream['keep']): Promise<void>;
   /** What was written is booked in `segments`. */
   onWritten(): void;
   onReceived(bytes: number): void;
@@ -97,7 +97,7 @@ async function copy(
         continue;
       }
       const end = Math.min(segments.here.firstPresent(position), chunkEnd, segment.end);
-      await options.write(position, chunk.subarray(position - offset, end - offset));
+      await options.write(position, chunk.subarray(position - offset, end - offset), (run) => stream.keep(run));
       // A split may have cut the segment while the write was under way; the bytes are right all the same.
       segments.advance(segment, Math.min(end, segment.end) - position);
       options.onWritten();

@@ -31,7 +31,7 @@ export interface TransferOptions {
   readonly clock: Clock;
   wish(): Wish;
   onAnswer(source: Source, stream: BlobStream): void;
-  write(offset: number, bytes: Uint8Array): Promise<void>;
+  write(offset: number, bytes: Uint8Array, keep: BlobStream['keep']): Promise<void>;
   /** What was written is booked in `segments`. */
   onWritten(): void;
   onReceived(bytes: number): void;
@@ -192,7 +192,7 @@ export class Transfer {
         options.onAnswer(answering, stream);
         if (!isPlain) this.#takeWhole(answering, segment, stream);
       },
-      write: (offset, bytes) => options.write(offset, bytes),
+      write: (offset, bytes, keep) => options.write(offset, bytes, keep),
       onWritten: () => options.onWritten(),
       onReceived: (bytes) => {
         this.#watchReceiving(abort);

@@ -126,12 +126,13 @@ export class FillBench {
       files: this.content.openFiles.size,
       buffers: this.buffers.lentBytes,
       booked: this.bookedBytes,
+      keptRuns: this.upstream.requests.reduce((sum, { keptRuns }) => sum + keptRuns, 0),
       timers: this.clock.pending,
     };
   }
 }
 
-export const nothing = { fills: 0, files: 0, buffers: 0, booked: 0, timers: 0 };
+export const nothing = { fills: 0, files: 0, buffers: 0, booked: 0, keptRuns: 0, timers: 0 };
 
 interface PullOptions {
   readonly digest?: Digest;

@@ -22,6 +22,7 @@ export class BlobRequest {
   readonly options: OpenBlobOptions;
   isDestroyed = false;
   readonly #events: Event[] = [];
+  readonly #kept = new Set<ArrayBufferLike>();
   #wake: () => void = () => {};
   readonly #answered: Answered;
 
@@ -33,6 +34,11 @@ export class BlobRequest {
       this.#destroy();
       answered.reject(new Error('aborted'));
     });
+  }
+
+  /** Runs that somebody keeps. */
+  get keptRuns(): number {
+    return this.#kept.size;
   }
 
   get span(): { start: number; end: number } | undefined {
@@ -50,6 +56,7 @@ export class BlobRequest {
       sizeBytes: facts.unsized === true ? undefined : content.length,
       provenance: facts.provenance ?? 'public',
       body: this.#body(),
+      keep: (run) => this.#keep(run),
       destroy: () => this.#destroy(),
     });
     return this;
@@ -82,12 +89,27 @@ export class BlobRequest {
     this.#wake();
   }
 
+  /** A run is its reader's until it asks for the next one, or for longer where it is kept: then other bytes are there. */
+  *#run(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
+    const run = Uint8Array.from(bytes);
+    yield run;
+    if (!this.#kept.has(run.buffer)) run.fill(0xee);
+  }
+
+  #keep({ buffer }: Uint8Array): () => void {
+    this.#kept.add(buffer);
+    return () => {
+      if (!this.#kept.delete(buffer)) throw new Error('a run that is not kept was let go of');
+      new Uint8Array(buffer).fill(0xee);
+    };
+  }
+
   async *#body(): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
       const event = this.#events.shift();
       if (event === 'end') return;
       if (event !== undefined && 'error' in event) throw event.error;
-      if (event !== undefined) yield event.bytes;
+      if (event !== undefined) yield* this.#run(event.bytes);
       else if (this.isDestroyed) throw new Error('destroyed');
       else
         await new Promise<void>((resolve) => {

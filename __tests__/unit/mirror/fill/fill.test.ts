@@ -42,6 +42,46 @@ describe('a fill', () => {
     expect(bench.committed).toMatchObject([{ object: { sizeBytes: size, provenance: 'public' } }]);
   });
 
+  test('gives bytes to readers close behind from the memory they came in, and keeps no more of it than it must', async () => {
+    const large = randomBytes(16 * MiB);
+    const pull = bench.pull(large);
+    await bench.settle();
+    bench.upstream.last.answer(large);
+    bench.content.failing.set('read', new Error('EIO'));
+    for (let sent = 0; sent < large.length - MiB; sent += MiB) {
+      bench.upstream.last.send(large.subarray(sent, sent + MiB));
+      await bench.settle();
+      expect(pull.bytes.length).toBe(sent + MiB);
+    }
+    expect(bench.upstream.last.keptRuns).toBe(0);
+    bench.content.failing.clear();
+    bench.upstream.last.send(large.subarray(large.length - MiB)).end();
+    await bench.settle();
+    expect(pull.end).toBe('complete');
+    expect(pull.bytes.equals(large)).toBe(true);
+  });
+
+  test('lets a reader that needs long for a chunk keep that one, and no more', async () => {
+    const large = randomBytes(16 * MiB);
+    const pull = bench.pull(large);
+    await bench.settle();
+    bench.upstream.last.answer(large).send(large.subarray(0, MiB));
+    const slow = (await pull.served).openBody();
+    const chunk = await slow.read();
+    for (let sent = MiB; sent < large.length; sent += MiB) {
+      bench.upstream.last.send(large.subarray(sent, sent + MiB));
+      await bench.settle();
+      expect(bench.upstream.last.keptRuns).toBeLessThanOrEqual(5);
+    }
+    bench.upstream.last.end();
+    await bench.settle();
+    expect(bench.upstream.last.keptRuns).toBe(1);
+    expect(large.compare(chunk?.bytes ?? Buffer.of(), 0, chunk?.bytes.length, 0, chunk?.bytes.length)).toBe(0);
+    chunk?.release();
+    slow.close();
+    expect(pull.bytes.equals(large)).toBe(true);
+  });
+
   test('holds the last 64 KiB back until all of it is verified', async () => {
     const pull = bench.pull(content);
     await bench.settle();

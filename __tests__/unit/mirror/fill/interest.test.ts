@@ -35,6 +35,14 @@ describe('those who are after bytes of a fill', () => {
     expect(interests.waiting(here, undefined)).toEqual([10, 120]);
   });
 
+  test('are close to bytes that they want, and have not had, when they are at most 4 MiB behind them', () => {
+    for (const position of [0, 5 * MiB, 6 * MiB, 9 * MiB, 10 * MiB, 20 * MiB])
+      interests.add(source, { type: 'from', start: position, end: Infinity });
+    interests.add(source, { type: 'from', start: 8 * MiB, end: 9 * MiB });
+    interests.add(source, { type: 'suffix', length: 1 });
+    expect(interests.countNear({ start: 9 * MiB, end: 10 * MiB })).toBe(3);
+  });
+
   test('wait for nothing once what they want is here', () => {
     interests.add(source, { type: 'from', start: 10, end: 20 });
     expect(interests.waiting(new SpanSet([{ start: 0, end: 20 }]), undefined)).toEqual([]);
