@@ -100,8 +100,8 @@ export function giveMemoryBack({ buffer, byteOffset, byteLength }: Uint8Array): 
   byBuffer.get(buffer)?.giveBack(byteOffset, byteOffset + byteLength);
 }
 
-/** So many may be kept at a time, half of what there is of large memory: the others are for what comes. */
-const maxKept = 12;
+/** So many may be kept at a time, a third of what there is of large memory: the others are for what comes. */
+const maxKept = 8;
 /** For less, as slow upstreams bring at a time, memory would be kept that is mostly empty. */
 const leastKeptBytes = 256 * 1024;
 let keptCount = 0;
