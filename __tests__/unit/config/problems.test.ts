@@ -263,6 +263,8 @@ describe('what is no YAML is told with line and column', () => {
     ['cache: [\n', /^mirror\.config\.yaml:2:1: expected /],
     ['cache:\n\tpath: x\n', /^mirror\.config\.yaml:2:1: expected spaces, not tabs/],
     ['- docker.io\n', ['mirror.config.yaml: expected a map of keys and values']],
+    ['? {path: x}\n: y\n', ['mirror.config.yaml:1:3: expected keys that are plain words']],
+    ['cache: {[path]: x}\n', ['mirror.config.yaml:1:9: expected keys that are plain words']],
     [
       'a: &a [x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c]\n',
       1,
