@@ -1,6 +1,7 @@
 /**
- * Runs the tests that tsc has built: unit, contract and flow tests in parallel, then the end-to-end tests, one file
- * at a time. Brings the programs that the latter need where it may, and names them where it may not.
+ * Runs the tests that tsc has built: unit and contract tests, properties, flow tests, each in parallel, then the
+ * end-to-end tests, one file at a time. Brings the programs that those need where it may, and names them where it may
+ * not.
  * Arguments go to jest, which then runs once. With CI=true a skipped test is a failure.
  */
 import { spawn } from 'node:child_process';
@@ -27,7 +28,10 @@ if (needed.length > 0) {
 
 if (jestArguments.length > 0) await runJest(jestArguments);
 else {
-  await runJest(['--testPathIgnorePatterns', '/e2e/']);
+  // Where there are few processors all files run in one process, of which jest lets little memory go.
+  await runJest(['--testPathIgnorePatterns', '/(e2e|flow|fuzz)/']);
+  await runJest(['--testPathPatterns', '/fuzz/']);
+  await runJest(['--testPathPatterns', '/flow/']);
   await runJest(['--runInBand', '--testPathPatterns', '/e2e/']);
 }
 
