@@ -29,10 +29,10 @@ if (needed.length > 0) {
 if (jestArguments.length > 0) await runJest(jestArguments);
 else {
   // Where there are few processors all files run in one process, of which jest lets little memory go.
-  await runJest(['--testPathIgnorePatterns', '/(e2e|flow|fuzz)/']);
-  await runJest(['--testPathPatterns', '/fuzz/']);
-  await runJest(['--testPathPatterns', '/flow/']);
-  await runJest(['--runInBand', '--testPathPatterns', '/e2e/']);
+  await runJest(['--testPathIgnorePatterns', '/__tests__/(e2e|flow|fuzz)/']);
+  await runJest(['--testPathPatterns', '/__tests__/fuzz/']);
+  await runJest(['--testPathPatterns', '/__tests__/flow/']);
+  await runJest(['--runInBand', '--testPathPatterns', '/__tests__/e2e/']);
 }
 
 if (isCi && total.skipped > 0) {
