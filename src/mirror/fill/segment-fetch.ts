@@ -19,7 +19,7 @@ export interface SegmentFetchOptions {
   readonly avoidLastUrl: boolean;
   /** Upstream has answered for this source. Throws when the answer cannot belong to this fill. */
   onAnswer(source: Source, stream: BlobStream): void;
-  /** Bytes for `offset`. When it resolves they are on file and the buffer is free again. */
+  /** Bytes for `offset`. When it resolves they are on file, and the buffer is free again unless `keep` was called for it. */
   write(offset: number, bytes: Uint8Array, keep: BlobStream['keep']): Promise<void>;
   /** What was written is booked in `segments`. */
   onWritten(): void;
